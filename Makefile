@@ -1,0 +1,101 @@
+# hactl.  make, make check, make install DESTDIR=... PREFIX=...
+# V=1 shows commands, SAN=1 builds with sanitizers, WERROR=1 stops at warnings.
+# CC, CFLAGS, CPPFLAGS and LDFLAGS are the caller's.
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+CC ?= cc
+CFLAGS ?= -O2 -g
+PKGS := yaml-0.1 libssh2 openssl libcurl jansson
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -lpthread
+TEST_LIBS := $(shell pkg-config --libs cmocka)
+
+B := build$(if $(SAN),-san)
+SRC := $(wildcard pkg/*/*.c)
+CMD := $(wildcard cmd/*.c)
+TMPL := $(wildcard templates/*.conf templates/*.cfg)
+UNIT := $(wildcard tests/unit/test_*.c)
+CLI := $(filter-out %/lib.sh,$(wildcard tests/cli/*.sh))
+FUZZ := $(wildcard tests/fuzz/fuzz_*.c)
+
+LIB := $(B)/libhactl.a
+OBJ := $(SRC:%.c=$(B)/%.o) $(B)/templates.o
+CMD_OBJ := $(CMD:%.c=$(B)/%.o)
+UNIT_BIN := $(UNIT:%.c=$(B)/%)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
+ifdef SAN
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover -fno-omit-frame-pointer
+endif
+override CFLAGS += -std=gnu11 $(WARN) $(SANFLAGS) $(if $(WERROR),-Werror) $(PKG_CFLAGS)
+override CPPFLAGS += -Ipkg -Icmd -MMD -MP -DHACTL_VERSION='"$(VERSION)"'
+SETTINGS = $(CC) $(CFLAGS) $(CPPFLAGS) $(SRC) $(CMD) $(TMPL)
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)' $(2);)
+
+all: $(B)/hactl $(B)/hactl.1 $(B)/hactl.bash
+
+$(B)/hactl: $(CMD_OBJ) $(LIB)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(LIB): $(OBJ)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(OBJ)
+
+$(B)/%.o: %.c | $(B)/flags
+	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(B)/templates.o: $(B)/templates.c
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(B)/templates.c: templates/embed.sh $(TMPL) $(B)/flags
+	$(call say,EMBED,$@)mkdir -p $(@D) && templates/embed.sh $(TMPL) >$@.tmp && mv $@.tmp $@
+
+$(B)/hactl.1: man/hactl.1.in $(B)/hactl
+	$(call say,MAN,$@)$(B)/hactl document man >$@.part && \
+	sed -e '/@COMMANDS@/{r $@.part' -e 'd;}' $< >$@.tmp && mv $@.tmp $@ && rm $@.part
+
+$(B)/hactl.bash: $(B)/hactl
+	$(call say,GEN,$@)$(B)/hactl document bash >$@.tmp && mv $@.tmp $@
+
+# What is built is rebuilt when the compiler, its flags or the lists of files change.
+$(B)/flags: FORCE
+	$(Q)mkdir -p $(B); echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' >$@
+$(OBJ) $(CMD_OBJ) $(LIB): $(B)/flags
+
+$(B)/tests/unit/%: tests/unit/%.c $(LIB)
+	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) \
+	$(TEST_LIBS) $(PKG_LIBS)
+
+check: check-layers check-unit check-cli
+
+check-layers:
+	$(Q)tests/layers.sh
+
+check-unit: $(UNIT_BIN)
+	$(Q)for t in $^; do $$t || exit 1; done
+
+check-cli: $(B)/hactl
+	$(Q)for t in $(CLI); do HACTL=$(abspath $(B)/hactl) sh $$t || exit 1; echo "  ok $$t"; done
+
+check-san:
+	$(Q)$(MAKE) SAN=1 check
+
+fuzz: $(FUZZ:tests/fuzz/%.c=build-fuzz/%)
+build-fuzz/%: tests/fuzz/%.c $(SRC) $(B)/templates.c
+	$(call say,FUZZ,$@)mkdir -p $(@D) && clang -g -O1 -Ipkg -fsanitize=fuzzer,address,undefined \
+	$(PKG_CFLAGS) -o $@ $^ $(PKG_LIBS)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 $(B)/hactl $(DESTDIR)$(PREFIX)/bin/hactl
+	install -m 644 $(B)/hactl.1 $(DESTDIR)$(PREFIX)/share/man/man1/hactl.1
+	install -m 644 $(B)/hactl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/hactl
+
+clean:
+	rm -rf build build-san build-fuzz
+
+.PHONY: all check check-layers check-unit check-cli check-san fuzz install clean FORCE
+.DELETE_ON_ERROR:
+-include $(OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d)
