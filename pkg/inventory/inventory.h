@@ -1,0 +1,88 @@
+/*
+ * hactl.yaml: the cluster an operator wants, read strictly.
+ *
+ * One key table (inventory/keys.c) drives reading, defaults, the annotated example and the
+ * reference.  Strings belong to the cluster and die with it; a value that was not given is NULL
+ * or 0 unless its default is fixed.
+ */
+#ifndef INVENTORY_INVENTORY_H
+#define INVENTORY_INVENTORY_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/strs.h"
+
+struct inv_ssh {
+	const char *user; /* "root" */
+	int port;         /* 22 */
+	const char *identity_file;    /* resolved path, or NULL */
+	const char *known_hosts_file; /* resolved path, or NULL: ~/.ssh/known_hosts and the system's */
+	int connect_timeout_ms;       /* 10000 */
+};
+
+struct inv_taint {
+	const char *key, *value, *effect;
+};
+
+struct inv_node {
+	const char *name;
+	const char *address; /* numeric, IPv4 or IPv6, or a host name */
+	bool control_plane;
+	struct inv_ssh ssh;  /* complete: the node's own over the cluster's over the defaults */
+	struct strs labels;  /* "key=value" */
+	struct inv_taint *taints;
+	size_t ntaints;
+};
+
+enum inv_vip_provider { INV_VIP_KEEPALIVED, INV_VIP_NONE };
+
+struct inventory {
+	char *path; /* as given, for messages; "-" is stdin */
+	const char *name;
+	const char *endpoint; /* host:port, as written and with the port made explicit */
+	const char *endpoint_host;
+	int endpoint_port; /* 6443 */
+	const char *kubernetes_version; /* NULL: the kubeadm found on the nodes */
+	bool schedulable;
+	struct inv_node *nodes; /* control plane first, each in the file's order */
+	size_t nnodes, ncontrol_plane;
+	struct {
+		enum inv_vip_provider provider;
+		const char *address;   /* without prefix length; NULL only for provider none */
+		int prefix;            /* 0: found on the nodes */
+		const char *interface; /* NULL: the one that carries the node's address */
+		int virtual_router_id; /* 51 */
+		const char *password;  /* NULL: made, or read back from the nodes */
+		bool unicast;          /* true */
+	} vip;
+	struct {
+		const char *config; /* resolved path or NULL */
+		struct strs ignore_preflight_errors;
+	} kubeadm;
+	struct strs warnings; /* "file:line:column: ...": quorum arithmetic and the like */
+	void *owner;          /* what the strings live in */
+};
+
+/* path "-" is standard input. */
+int inventory_load(const char *path, struct inventory *inv, struct err *err) MUST_CHECK;
+void inventory_release(struct inventory *inv);
+#define auto_inventory AUTO(inventory_release)
+
+/* The node of that name, or NULL. */
+const struct inv_node *inventory_node(const struct inventory *inv, const char *name);
+
+/* `hactl config init`: a complete annotated hactl.yaml.  hosts are [USER@]HOST[:PORT], the
+ * control plane first.  Without hosts it is an example with addresses of RFC 5737. */
+struct inventory_init {
+	const char *vip, *name;
+	const char *const *control_plane; /* ends in NULL */
+	const char *const *workers;       /* ends in NULL; may be NULL */
+};
+int inventory_write_new(const struct inventory_init *o, struct buf *out, struct err *err) MUST_CHECK;
+
+enum inventory_doc { INVENTORY_DOC_MAN, INVENTORY_DOC_MARKDOWN, INVENTORY_DOC_SCHEMA };
+void inventory_document(enum inventory_doc as, FILE *out);
+
+#endif

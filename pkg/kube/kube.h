@@ -1,0 +1,85 @@
+/*
+ * The Kubernetes API as far as hactl speaks it, over libcurl with the client certificate of a
+ * kubeconfig.  Keys stay in memory.  One struct kube is used by one thread at a time.
+ */
+#ifndef KUBE_KUBE_H
+#define KUBE_KUBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/strs.h"
+
+struct kube;
+
+/* How a connection is made where the endpoint cannot be reached from here: returns a connected
+ * socket in *fd.  Tried when the direct way fails to connect. */
+struct kube_dial {
+	int (*dial)(void *ctx, const char *host, int port, int *fd, struct err *err);
+	void *ctx;
+};
+
+/* Call once, before any thread. */
+int kube_init(struct err *err) MUST_CHECK;
+
+/* text is a kubeconfig with inline data (admin.conf); name is for messages; dial may be NULL. */
+struct kube *kube_open(const char *name, const char *text, size_t len, const struct kube_dial *dial,
+		       struct err *err) MUST_CHECK;
+void kube_close(struct kube *k); /* wipes keys */
+static inline void auto_kube_(struct kube **k) { kube_close(*k); }
+#define auto_kube AUTO(auto_kube_)
+
+/* Speaks to host:port instead of the kubeconfig's server, checking the certificate for the
+ * server's name all the same; NULL, 0 undoes it. */
+void kube_connect_to(struct kube *k, const char *host, int port);
+
+/* GET /livez (or /healthz on servers without): 0 when it answers ok within timeout_ms. */
+int kube_healthy(struct kube *k, int timeout_ms, struct err *err) MUST_CHECK;
+
+struct kube_taint {
+	char *key, *value, *effect;
+};
+
+struct kube_node {
+	char *name, *version, *internal_ip;
+	bool ready;
+	char *not_ready_reason; /* of the Ready condition when not ready: may be "" */
+	bool control_plane; /* has a node-role label of either name */
+	struct kube_taint *taints;
+	size_t ntaints;
+};
+
+struct kube_nodes {
+	struct kube_node *v;
+	size_t n;
+};
+void kube_nodes_release(struct kube_nodes *l);
+#define auto_kube_nodes AUTO(kube_nodes_release)
+int kube_list_nodes(struct kube *k, struct kube_nodes *out, struct err *err) MUST_CHECK;
+
+/* Makes or takes away a taint of a node by key and effect; *changed tells whether it had to.
+ * A conflict with another writer is tried again. */
+int kube_set_taint(struct kube *k, const char *node, const char *key, const char *effect,
+		   bool present, bool *changed, struct err *err) MUST_CHECK;
+
+/* Sets labels ("key", "value" pairs, ends in NULL) and taints as given; only what differs. */
+int kube_set_labels(struct kube *k, const char *node, const char *const *pairs, bool *changed,
+		    struct err *err) MUST_CHECK;
+
+/* A bootstrap token (Secret bootstrap-token-ID in kube-system) for joining, that expires. */
+int kube_create_token(struct kube *k, const char *token, int ttl_s, struct err *err) MUST_CHECK;
+int kube_delete_token(struct kube *k, const char *token_id, struct err *err) MUST_CHECK;
+
+/* "stable", "stable-1.31", "latest-1": the version text behind it, looked up under base_url
+ * (NULL: https://dl.k8s.io/release).  A literal version comes back as it is. */
+int kube_resolve_version(const char *version, const char *base_url, char **out, struct err *err) MUST_CHECK;
+
+/* Merges the clusters, users and contexts of new_text into old_text (may be empty) by name,
+ * making its context the current one; the result is a kubeconfig. */
+int kube_merge_config(const char *old_name, const char *old_text, size_t old_len,
+		      const char *new_text, size_t new_len, const char *context,
+		      struct buf *out, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * One machine that scripts are run on and files are put on, however it is reached.
+ *
+ * A transport (ssh, this machine, a recording one for tests) only implements struct remote_ops;
+ * quoting, privileges, the true outcome of a script, and file transfer are written once, here.
+ * A remote is used by one thread at a time.
+ */
+#ifndef REMOTE_REMOTE_H
+#define REMOTE_REMOTE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/strs.h"
+
+struct remote;
+
+/* What a transport is asked to do: run one command line, feed it input, collect its output. */
+struct remote_exec {
+	const char *command;     /* the only text the login shell sees; below 32 KiB, no secrets */
+	const void *input;       /* bytes for stdin, then end of file; may be NULL */
+	size_t input_len;
+	int timeout_ms;          /* 0: none */
+	size_t max_output;       /* of stdout and stderr each; beyond it is an error */
+	/* Output as it comes, on the calling thread; may be NULL. */
+	void (*on_output)(void *ctx, int fd, const char *data, size_t len);
+	void *ctx;
+};
+
+struct remote_result {
+	int status;         /* exit status; 128 + n when killed by signal n */
+	struct buf out, err;
+};
+#define REMOTE_RESULT_INIT { -1, BUF_INIT, BUF_INIT }
+#define auto_remote_result AUTO(remote_result_release)
+void remote_result_release(struct remote_result *res); /* wipes */
+
+struct remote_ops {
+	/* 0: the command ran to its end and res says how.  -1: it did not, or that is unknown. */
+	int (*exec)(struct remote *r, const struct remote_exec *e, struct remote_result *res,
+		    struct err *err);
+	/* A stream to host:port as seen from the machine; *fd is the caller's to close.  While it
+	 * is open exec waits.  NULL: not possible. */
+	int (*tunnel)(struct remote *r, const char *host, int port, int *fd, struct err *err);
+	void (*close)(struct remote *r);
+};
+
+/* Transports embed this as their first member. */
+struct remote {
+	const struct remote_ops *ops;
+	bool sudo; /* the login is not root: everything runs under sudo -n */
+};
+
+struct remote_var {
+	const char *name, *value; /* name: a shell name, [A-Za-z_][A-Za-z0-9_]* */
+};
+
+struct remote_cmd {
+	const char *script;            /* POSIX sh; runs in a subshell, stdin is /dev/null */
+	const struct remote_var *vars; /* assigned ahead, quoted; ends in a NULL name; may be NULL */
+	int timeout_ms;                /* 0: 60 s */
+	size_t max_output;             /* 0: 1 MiB */
+	void (*on_line)(void *ctx, int fd, const char *line); /* lines as they come; may be NULL */
+	void *ctx;
+};
+
+/* Runs a script as root and tells its true outcome: noise of login shells, forced commands,
+ * nologin shells and lost connections are told apart by a nonce around the output.
+ * 0: it ran to its end, res->status says how.  -1: it did not (ERR_CONNECT, ERR_REMOTE). */
+int remote_run(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,
+	       struct err *err) MUST_CHECK;
+
+/* The same, a status other than 0 is ERR_REMOTE with the last lines of its stderr. */
+int remote_check(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,
+		 struct err *err) MUST_CHECK;
+
+struct remote_file {
+	const char *path; /* absolute */
+	const void *data;
+	size_t len;
+	mode_t mode;
+};
+
+/*
+ * Writes files as root, all or none: one tar stream in one exec, unpacked 0600 into a fresh
+ * directory on the same file system, SHA-256 compared, given their mode, moved into place by
+ * rename.  Missing parent directories are made (0755; 0700 below one that is).  Files that are
+ * equal (content, mode, owner root) are left alone; the paths of the others are added to
+ * changed (may be NULL).  Nothing of a file's content or name is in an argument list.
+ */
+int remote_put(struct remote *r, const struct remote_file *files, size_t n, struct strs *changed,
+	       struct err *err) MUST_CHECK;
+
+/* Reads files as root in one exec; found[i] tells whether paths[i] exists.  contents[i] are
+ * appended to, up to max bytes each; wiping them is the caller's. */
+int remote_get(struct remote *r, const char *const *paths, size_t n, struct buf *contents,
+	       bool *found, size_t max, struct err *err) MUST_CHECK;
+
+/* Appends s as one word of POSIX sh that means s literally.  The only quoting there is. */
+void remote_quote(struct buf *b, const char *s);
+
+void remote_close(struct remote *r); /* NULL is fine */
+
+/* This very machine. */
+struct remote *remote_local(void);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * A remote over libssh2: one connection, kept open, non-blocking inside with deadlines.
+ * Host keys are checked strictly; nothing is sent to a host whose key is not known.
+ */
+#ifndef SSH_SSH_H
+#define SSH_SSH_H
+
+#include "remote/remote.h"
+
+enum ssh_unknown_hosts { SSH_UNKNOWN_REFUSE, SSH_UNKNOWN_ADD };
+
+struct ssh_options {
+	const char *host; /* name or numeric address */
+	int port;         /* 0: 22 */
+	const char *user;
+	const char *const *identity_files; /* ends in NULL; NULL: agent, then the usual names in ~/.ssh */
+	const char *const *known_hosts;    /* ends in NULL; the first is the one that is added to */
+	const char *alias;                 /* a second name the host key may be known by; may be NULL */
+	enum ssh_unknown_hosts unknown_hosts;
+	int connect_timeout_ms; /* for name, TCP, key exchange and login together; 0: 10 s */
+};
+
+/* Call once, before any thread. */
+int ssh_init(struct err *err) MUST_CHECK;
+
+/* Connects, checks the host key, logs in.  Errors are ERR_CONNECT, name user@host and the next
+ * step.  Sets sudo when the user is not root.  Options are not kept. */
+struct remote *ssh_connect(const struct ssh_options *o, struct err *err) MUST_CHECK;
+
+#endif
