@@ -1,0 +1,188 @@
+#define _GNU_SOURCE
+#include "steps/steps.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <string.h>
+
+#include "base/file.h"
+
+#define MAX_KUBEADM_CONFIG (4 << 20)
+
+static int load_documents(struct steps_run *run, struct err *err)
+{
+	const char *path = run->inv->kubeadm.config;
+	auto_buf struct buf text = BUF_INIT;
+
+	if (!path)
+		return 0;
+	if (file_read(path, MAX_KUBEADM_CONFIG, &text, err) < 0) {
+		err->kind = ERR_CONFIG;
+		return err_wrap(err, "kubeadm.config of %s", run->inv->path);
+	}
+	run->documents = kubeadm_load(path, buf_str(&text), text.len, err);
+	return run->documents ? 0 : -1;
+}
+
+/* What control-plane nodes share; kubeadm's "certificates" documentation lists them. */
+static void list_pki(struct steps_run *run)
+{
+	static const char *const shared[] = { "ca.crt", "ca.key", "sa.key", "sa.pub",
+					      "front-proxy-ca.crt", "front-proxy-ca.key", NULL };
+	const struct kubeadm_facts *k = &run->kubeadm;
+	const char *const etcd[] = { k->etcd_ca_file, k->etcd_cert_file, k->etcd_key_file };
+
+	for (const char *const *name = shared; *name; name++)
+		strs_add(&run->pki_names, *name);
+	if (!k->external_etcd) {
+		strs_add(&run->pki_names, "etcd/ca.crt");
+		strs_add(&run->pki_names, "etcd/ca.key");
+	}
+	for (int i = 0; k->external_etcd && i < 3; i++)
+		if (etcd[i])
+			strs_add(&run->pki_names, etcd[i]);
+}
+
+int steps_run_init(struct steps_run *run, const struct inventory *inv,
+		   const struct steps_options *opt,
+		   bool (*wanted)(const void *ctx, const struct inv_node *n), const void *ctx,
+		   struct err *err)
+{
+	*run = (struct steps_run){ .inv = inv, .opt = *opt };
+	if (load_documents(run, err) < 0)
+		return -1;
+	kubeadm_facts(run->documents, &run->kubeadm);
+	list_pki(run);
+	run->nodes = calloc(inv->nnodes + 1, sizeof(*run->nodes));
+	run->plan_nodes = calloc(inv->nnodes + 1, sizeof(*run->plan_nodes));
+	if (!run->nodes || !run->plan_nodes)
+		abort();
+	for (size_t i = 0; i < inv->nnodes; i++) {
+		struct steps_node *n = &run->nodes[run->n];
+
+		if (!wanted(ctx, &inv->nodes[i]))
+			continue;
+		*n = (struct steps_node){ .inv = &inv->nodes[i], .run = run, .target = true, .stale = true };
+		run->plan_nodes[run->n++] = (struct plan_node){ .name = inv->nodes[i].name, .data = n };
+	}
+	run->plan.nodes = run->plan_nodes;
+	run->plan.n = run->n;
+	return 0;
+}
+
+static void release_node(struct steps_node *n)
+{
+	facts_release(&n->facts);
+	remote_close(n->remote);
+	free(n->address);
+	free(n->log_path);
+}
+
+void steps_run_release(struct steps_run *run)
+{
+	kube_close(run->api);
+	for (size_t i = 0; i < run->n; i++) {
+		release_node(&run->nodes[i]);
+		err_clear(&run->plan_nodes[i].err);
+	}
+	for (size_t i = 0; i < STEPS_MAX_PKI; i++)
+		buf_wipe(&run->pki[i].data);
+	if (run->vrrp_password)
+		explicit_bzero(run->vrrp_password, strlen(run->vrrp_password));
+	free(run->vrrp_password);
+	explicit_bzero(run->token, sizeof(run->token));
+	buf_wipe(&run->admin_conf);
+	buf_release(&run->ca_hash);
+	kubeadm_free(run->documents);
+	strs_release(&run->pki_names);
+	free(run->nodes);
+	free(run->plan_nodes);
+	*run = (struct steps_run){ 0 };
+}
+
+int steps_facts(struct steps_node *n, struct err *err)
+{
+	const struct facts_ask ask = {
+		.vip = steps_uses_keepalived(n->run) ? n->run->inv->vip.address : NULL,
+		.pki_dir = n->run->kubeadm.certificates_dir,
+		.pki_files = &n->run->pki_names,
+	};
+
+	if (!n->stale)
+		return 0;
+	if (facts_gather(n->remote, &ask, &n->facts, err) < 0)
+		return -1;
+	n->stale = false;
+	return 0;
+}
+
+bool steps_is_control_plane(const struct plan_node *n)
+{
+	return steps_node(n)->inv->control_plane;
+}
+
+bool steps_is_target(const struct plan_node *n)
+{
+	return steps_node(n)->target;
+}
+
+bool steps_in_cluster(const struct steps_node *n)
+{
+	return n->facts.has_kubelet_conf && n->listed;
+}
+
+bool steps_uses_keepalived(const struct steps_run *run)
+{
+	return run->inv->vip.provider == INV_VIP_KEEPALIVED;
+}
+
+/* keepalived's peers and the API server's advertiseAddress are numeric. */
+static int resolve(struct steps_node *n, struct err *err)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct addrinfo *list = NULL;
+	int rc = getaddrinfo(n->inv->address, NULL, &(struct addrinfo){ .ai_socktype = SOCK_STREAM }, &list);
+
+	if (rc)
+		return err_set(err, ERR_CONNECT, "'%s' has no address: %s", n->inv->address,
+			       gai_strerror(rc));
+	rc = getnameinfo(list->ai_addr, list->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST);
+	freeaddrinfo(list);
+	if (rc)
+		return err_set(err, ERR_CONNECT, "'%s': %s", n->inv->address, gai_strerror(rc));
+	free(n->address);
+	n->address = strdup(text);
+	if (!n->address)
+		abort();
+	return 0;
+}
+
+static int look_connect(struct plan_node *p, bool *done, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+
+	*done = true;
+	if (resolve(n, err) < 0)
+		return -1;
+	n->remote = n->run->opt.connect(n->run->opt.ctx, n->inv, err);
+	return n->remote ? 0 : -1;
+}
+
+static int look_facts(struct plan_node *p, bool *done, struct err *err)
+{
+	*done = true;
+	return steps_facts(steps_node(p), err);
+}
+
+static const struct plan_step connect_steps[] = {
+	{ .name = "connect", .title = "connection", .check = look_connect },
+	{ .name = NULL },
+};
+
+static const struct plan_step facts_steps[] = {
+	{ .name = "facts", .title = "facts", .check = look_facts },
+	{ .name = NULL },
+};
+
+const struct plan_phase steps_connect = { .name = "connect", .steps = connect_steps, .unbounded = true };
+const struct plan_phase steps_look = { .name = "facts", .steps = facts_steps };

@@ -1,0 +1,135 @@
+/*
+ * The concrete steps, one file per phase, and the run they share.
+ *
+ * A step knows only struct remote and what the nodes and the API say now: no state file.  Every
+ * file of this module exports its phases as constants; cmd/ lines them up.
+ */
+#ifndef STEPS_STEPS_H
+#define STEPS_STEPS_H
+
+#include "inventory/inventory.h"
+#include "kube/kube.h"
+#include "kubeadm/kubeadm.h"
+#include "plan/plan.h"
+#include "remote/remote.h"
+#include "steps/facts.h"
+
+#define STEPS_MAX_PKI 16
+
+struct steps_options {
+	bool force;            /* replace files that are not ours */
+	bool install;          /* install packages that are missing */
+	bool check_ready_only; /* labels and taints are left alone */
+	int timeout_ms;        /* for each kubeadm run; 0: 10 minutes */
+	const char *release_url; /* where "stable" is looked up; NULL: the public place */
+	const char *log_dir;     /* kubeadm's output goes to DIR/NODE.log */
+	/* Connects to a node; the session is the run's. */
+	struct remote *(*connect)(void *ctx, const struct inv_node *node, struct err *err);
+	void *ctx;
+};
+
+struct steps_node {
+	const struct inv_node *inv;
+	struct steps_run *run;
+	struct remote *remote;
+	struct facts facts;
+	bool stale;       /* facts must be gathered again before they are believed */
+	char *address;    /* numeric */
+	bool target;      /* shall become, or stay, part of the cluster in this run */
+	bool listed;      /* the API knows the node */
+	char *log_path;
+};
+
+/* A file of the PKI as read from the seed: name below the PKI folder, or an absolute path. */
+struct steps_pki_file {
+	const char *name;
+	struct buf data;
+	bool found;
+};
+
+struct steps_run {
+	const struct inventory *inv;
+	struct steps_options opt;
+	struct steps_node *nodes; /* parallel to inv->nodes that take part */
+	size_t n;
+	struct plan plan;
+	struct plan_node *plan_nodes;
+
+	struct kubeadm_config *documents; /* kubeadm.config, or NULL */
+	struct kubeadm_facts kubeadm;
+	struct strs pki_names; /* files that control-plane nodes share, below certificates_dir */
+
+	struct steps_node *seed; /* the control-plane node with the cluster, or that will found it */
+	char *vrrp_password;     /* given, read back, or made */
+	struct steps_pki_file pki[STEPS_MAX_PKI];
+	struct buf admin_conf;
+	struct kube *api;        /* through the endpoint; NULL until there is a cluster */
+	char token[24];          /* of this run; empty when none was made */
+	struct buf ca_hash;
+};
+
+/* Takes the nodes of inv that a filter wants; reads kubeadm.config. */
+int steps_run_init(struct steps_run *run, const struct inventory *inv,
+		   const struct steps_options *opt,
+		   bool (*wanted)(const void *ctx, const struct inv_node *n), const void *ctx,
+		   struct err *err) MUST_CHECK;
+void steps_run_release(struct steps_run *run);
+
+static inline struct steps_node *steps_node(const struct plan_node *n) { return n->data; }
+
+extern const struct plan_phase steps_connect;    /* a session to every node, all host keys checked */
+extern const struct plan_phase steps_look;       /* facts of every node */
+extern const struct plan_phase steps_install;    /* with opt.install: packages */
+extern const struct plan_phase steps_cluster;    /* is there one?  who is in it? */
+extern const struct plan_phase steps_need_cluster; /* an error when there is none */
+extern const struct plan_phase steps_preflight;  /* every problem of every node, listed */
+extern const struct plan_phase steps_keepalived; /* configuration, service */
+extern const struct plan_phase steps_vip;        /* held by exactly one node */
+extern const struct plan_phase steps_init;       /* kubeadm init on the seed */
+extern const struct plan_phase steps_read_pki;   /* from the seed, checked */
+extern const struct plan_phase steps_pki;        /* to the other control-plane nodes */
+extern const struct plan_phase steps_token;
+extern const struct plan_phase steps_join;
+extern const struct plan_phase steps_token_end;  /* the token is deleted, whatever happened */
+extern const struct plan_phase steps_ready;      /* Ready through the VIP; labels and taints */
+
+/* ---- for the files of this module ---- */
+
+/* Facts as they are now: gathered again when something was done since. */
+int steps_facts(struct steps_node *n, struct err *err) MUST_CHECK;
+bool steps_is_control_plane(const struct plan_node *n);
+bool steps_is_target(const struct plan_node *n);
+bool steps_in_cluster(const struct steps_node *n); /* kubelet.conf, and the API lists it */
+bool steps_uses_keepalived(const struct steps_run *run);
+
+/* (Re)reads the list of nodes through the endpoint. */
+int steps_read_members(struct steps_run *run, struct err *err) MUST_CHECK;
+int steps_open_api(struct steps_run *run, struct err *err) MUST_CHECK;
+
+/* The file that node's keepalived shall have; for config render too.  Interface and prefix come
+ * from hactl.yaml, else from facts. */
+int steps_render_keepalived(const struct steps_run *run, const struct steps_node *n, struct buf *conf,
+			    struct buf *check, struct err *err) MUST_CHECK;
+int steps_render_init(const struct steps_run *run, const struct steps_node *n, struct buf *out,
+		      struct err *err) MUST_CHECK;
+
+/* The kubeadm join command as text, its token made on the spot for ttl_s. */
+int steps_join_command(struct steps_run *run, bool control_plane, int ttl_s, struct buf *out,
+		       struct err *err) MUST_CHECK;
+
+/* kubeadm with a configuration file, its output in the node's log, phases as progress. */
+int steps_run_kubeadm(struct plan_node *n, const char *step, const char *verb, const struct buf *config,
+		      struct err *err) MUST_CHECK;
+
+/* Adds the control-plane taint of both names to a node, or takes it away. */
+int steps_set_taints(struct steps_run *run, const char *node, bool present, bool *changed,
+		     struct err *err) MUST_CHECK;
+
+/* A unified diff of two texts, made by diff(1); secrets in both are masked first. */
+void steps_diff(struct plan_node *n, const char *path, const struct buf *old_text,
+		const struct buf *new_text);
+
+/* Replaces what looks like a bootstrap token, a certificate key or a keepalived password. */
+void steps_mask(char *text);
+
+#endif

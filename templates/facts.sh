@@ -1,0 +1,73 @@
+# What hactl wants to know of a node, in one go: lines of key=value, values without newlines.
+# In: vip, pki_dir, pki_files, keepalived_dir.  It changes nothing.
+put() { printf '%s=%s\n' "$1" "$2"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+unit() { systemctl is-"$1" "$2" 2>/dev/null || :; }
+
+# What takes a while goes on in the background and is collected at the end.
+work=$(mktemp -d) || { echo "cannot make a temporary directory" >&2; exit 1; }
+trap 'rm -rf "$work"' EXIT
+{ have kubeadm && kubeadm version -o short; } >"$work/kubeadm" 2>/dev/null &
+{ have kubelet && kubelet --version; } >"$work/kubelet" 2>/dev/null &
+if [ -n "$vip" ] && have ping; then
+	# -W 1: a VIP that nobody holds costs this second, one that answers nothing.
+	{ ping -n -c 1 -W 1 "$vip" >/dev/null && echo yes || echo no; } >"$work/answers" 2>/dev/null &
+fi
+
+put hostname "$(uname -n)"
+put machine_id "$(cat /etc/machine-id 2>/dev/null)"
+put arch "$(uname -m)"
+put kernel "$(uname -r)"
+(. /etc/os-release 2>/dev/null && put os "$PRETTY_NAME" && put os_id "$ID $ID_LIKE")
+put uid "$(id -u)"
+put systemd "$([ -d /run/systemd/system ] && echo yes || echo no)"
+
+# Interfaces: "name address/prefix", one line each.
+ip -o addr show 2>/dev/null | while read -r _ name _ cidr _; do put addr "$name $cidr"; done
+put swap "$(awk 'NR > 1' /proc/swaps 2>/dev/null | wc -l)"
+
+# Listening TCP ports and who listens, "port name".
+ss -Hltnp 2>/dev/null | awk '{ n = split($4, a, ":"); p = a[n]; w = $6
+	sub(/^users:\(\("/, "", w); sub(/".*/, "", w); if (!seen[p]++) print "listen=" p " " w }'
+
+put keepalived "$(keepalived --version 2>&1 | sed -n 's/^Keepalived v\([0-9.]*\).*/\1/p')"
+put keepalived_enabled "$(unit enabled keepalived)"
+put keepalived_active "$(unit active keepalived)"
+for f in keepalived.conf check_apiserver.sh; do
+	[ -f "$keepalived_dir/$f" ] && put "file_$f" "$(base64 <"$keepalived_dir/$f" | tr -d '\n')"
+	[ -f "$keepalived_dir/$f" ] && put "mode_$f" "$(stat -c %a "$keepalived_dir/$f")"
+done
+# Is the file as the package ships it?  dpkg and rpm know its checksum.
+untouched=no
+if [ -f "$keepalived_dir/keepalived.conf" ] && have dpkg-query; then
+	md5=$(md5sum <"$keepalived_dir/keepalived.conf" | cut -d' ' -f1)
+	dpkg-query -W -f='${Conffiles}\n' keepalived 2>/dev/null |
+		grep -q " $keepalived_dir/keepalived.conf $md5" && untouched=yes
+elif [ -f "$keepalived_dir/keepalived.conf" ] && have rpm; then
+	rpm -Vf "$keepalived_dir/keepalived.conf" 2>/dev/null | grep -q keepalived.conf || untouched=yes
+fi
+put keepalived_untouched "$untouched"
+
+for s in /run/containerd/containerd.sock /run/crio/crio.sock /run/cri-dockerd.sock /var/run/dockershim.sock; do
+	[ -S "$s" ] && put cri_socket "$s"
+done
+put kubelet_enabled "$(unit enabled kubelet)"
+put cni "$(for f in /etc/cni/net.d/*.conf /etc/cni/net.d/*.conflist; do [ -f "$f" ] && basename "$f"; done | tr '\n' ' ')"
+for f in admin.conf kubelet.conf manifests/kube-apiserver.yaml manifests/etcd.yaml; do
+	[ -f "/etc/kubernetes/$f" ] && put has "$f"
+done
+put manifests "$(for f in /etc/kubernetes/manifests/*; do [ -e "$f" ] && basename "$f"; done | tr '\n' ' ')"
+put etcd_data "$([ -d /var/lib/etcd/member ] && echo yes || echo no)"
+[ -f /var/lib/hactl/begun ] && put begun "$(head -c 200 /var/lib/hactl/begun | tr '\n' ' ')"
+for f in $pki_files; do
+	[ -f "$pki_dir/$f" ] && put pki "$f $(sha256sum <"$pki_dir/$f" | cut -d' ' -f1) $(stat -c %a "$pki_dir/$f")"
+done
+[ -f /etc/kubernetes/admin.conf ] && put admin_mode "$(stat -c %a /etc/kubernetes/admin.conf)"
+
+wait
+put kubeadm "$(cat "$work/kubeadm")"
+put kubelet "$(sed 's/^Kubernetes //' "$work/kubelet")"
+put vip_answers "$(cat "$work/answers" 2>/dev/null)"
+# Last, so that it is close to the moment the answer arrives.
+put clock "$(date +%s.%N)"
+put end 1
