@@ -1,5 +1,8 @@
-/* keepalived.conf, its check script, and the arithmetic of VRRP and quorum: struct in, text or
- * verdict out.  Facts: keepalived(8), keepalived.conf(5) 2.2.7, RFC 5798. */
+/*
+ * keepalived.conf, its check script, and the arithmetic of VRRP and quorum: struct in, text or
+ * verdict out.  Nothing that comes from a file or a node goes into the text unchecked.
+ * Facts: keepalived(8), keepalived.conf(5) and the source of 2.2.7; RFC 3768 and RFC 5798.
+ */
 #ifndef HA_HA_H
 #define HA_HA_H
 
@@ -10,7 +13,7 @@
 
 struct ha_peer {
 	const char *name;    /* becomes router_id */
-	const char *address; /* numeric */
+	const char *address; /* numeric, of the VIP's family */
 	const char *interface;
 	int prefix;          /* of the VIP on that interface */
 };
@@ -18,21 +21,47 @@ struct ha_peer {
 struct ha_vip {
 	const char *address; /* numeric */
 	int virtual_router_id;
-	const char *password; /* 1 to 8 characters */
+	const char *password; /* of VRRP version 2; not used with IPv6, which takes version 3 */
 	bool unicast;
-	const char *check_host; /* the API server's port on the node itself */
+	const char *check_host; /* the API server's host; NULL: the node's own address */
 	int api_port;
 	const struct ha_peer *peers; /* every control-plane node, in the file's order */
 	size_t npeers;
 };
 
-/* keepalived.conf of peers[self]; refused when the arithmetic does not hold. */
+/* keepalived.conf of peers[self]; refused when the arithmetic does not hold.  It holds the
+ * password: a file of it is 0600. */
 int ha_keepalived_conf(const struct ha_vip *v, size_t self, struct buf *out, struct err *err) MUST_CHECK;
+
+/* The script that it runs, to be HA_CHECK_SCRIPT on the node, 0755 and root's. */
 int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct err *err) MUST_CHECK;
+#define HA_CHECK_SCRIPT "/etc/keepalived/check_apiserver.sh"
 
 /* Was this keepalived.conf written by hactl?  Its password, when it has one (caller frees). */
 bool ha_is_ours(const char *conf);
 char *ha_password_of(const char *conf);
+
+/* 1 to 8 printable ASCII characters, none of which keepalived.conf gives a meaning:
+ * space " ' # ! $ @ ~ \ { } */
+bool ha_password_valid(const char *password);
+/* The same in words: "1 to 8 ...". */
+extern const char ha_password_rule[];
+
+/* "eth0", "bond0.12": 1 to 15 characters, as Linux and keepalived.conf take them. */
+bool ha_interface_valid(const char *interface);
+
+/* VRRP: every node has its priority, and this much more or (negative) less while its check
+ * fails.  The first node has the highest priority. */
+int ha_priority(size_t npeers, size_t self);
+int ha_weight(size_t npeers);
+
+enum ha_state { HA_HEALTHY, HA_API_DOWN, HA_NODE_DOWN };
+/* Who holds the VIP when the nodes are in these states; -1 when all of them are down. */
+int ha_holder(const enum ha_state *states, size_t npeers);
+
+/* Most nodes for which every combination of states leaves the VIP with a healthy node, as long
+ * as there is one. */
+size_t ha_max_peers(void);
 
 int ha_majority(int members);
 int ha_survives(int members); /* failures */

@@ -1,0 +1,182 @@
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "ha/ha.h"
+
+static const struct ha_peer peers4[] = {
+	{ "m1", "10.230.255.11", "eth0", 24 },
+	{ "m2", "10.230.255.12", "eth0", 24 },
+	{ "m3", "10.230.255.13", "bond0.12", 24 },
+};
+
+static const struct ha_peer peers6[] = {
+	{ "m1", "fd00:10:230:255::11", "eth0", 64 },
+	{ "m2", "fd00:10:230:255::12", "eth0", 64 },
+	{ "m3", "fd00:10:230:255::13", "eth0", 64 },
+};
+
+static const struct ha_vip vip4 = { "10.230.255.168", 51, "s3cret", true, NULL, 6443, peers4, 3 };
+static const struct ha_vip vip6 = { "fd00:10:230:255::168", 51, NULL, true, NULL, 6443, peers6, 3 };
+
+static void equals_golden(int (*write)(const struct ha_vip *, size_t, struct buf *, struct err *),
+			  const struct ha_vip *v, size_t self, const char *name)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_buf struct buf got = BUF_INIT, want = BUF_INIT;
+	auto_free char *path = NULL;
+
+	assert_true(asprintf(&path, "tests/golden/ha/%s", name) > 0);
+	assert_int_equal(write(v, self, &got, &err), 0);
+	assert_int_equal(file_read(path, 1 << 16, &want, &err), 0);
+	assert_string_equal(buf_str(&got), buf_str(&want));
+}
+
+static void three_nodes_are_each_others_unicast_peers(void **state)
+{
+	(void)state;
+	equals_golden(ha_keepalived_conf, &vip4, 0, "ipv4-m1.conf");
+	equals_golden(ha_keepalived_conf, &vip4, 1, "ipv4-m2.conf");
+	equals_golden(ha_keepalived_conf, &vip4, 2, "ipv4-m3.conf");
+}
+
+static void ipv6_takes_version_3_without_a_password(void **state)
+{
+	(void)state;
+	equals_golden(ha_keepalived_conf, &vip6, 2, "ipv6-m3.conf");
+}
+
+static void the_script_asks_the_node_itself(void **state)
+{
+	(void)state;
+	equals_golden(ha_check_script, &vip4, 0, "ipv4-m1.sh");
+	equals_golden(ha_check_script, &vip6, 1, "ipv6-m2.sh");
+}
+
+static void multicast_and_a_single_node_have_no_list_of_peers(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_buf struct buf multicast = BUF_INIT, single = BUF_INIT;
+	struct ha_vip v = vip4;
+
+	(void)state;
+	v.unicast = false;
+	assert_int_equal(ha_keepalived_conf(&v, 1, &multicast, &err), 0);
+	assert_null(strstr(buf_str(&multicast), "unicast"));
+	v = vip4;
+	v.npeers = 1;
+	assert_int_equal(ha_keepalived_conf(&v, 0, &single, &err), 0);
+	assert_null(strstr(buf_str(&single), "unicast"));
+}
+
+static void a_password_is_read_back(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_buf struct buf conf = BUF_INIT;
+	auto_free char *password = NULL, *none = NULL, *commented = NULL;
+
+	(void)state;
+	assert_int_equal(ha_keepalived_conf(&vip4, 1, &conf, &err), 0);
+	assert_true(ha_is_ours(buf_str(&conf)));
+	password = ha_password_of(buf_str(&conf));
+	assert_string_equal(password, "s3cret");
+	none = ha_password_of("vrrp_instance x {\n\tauth_pass\n\tpriority 100\n}\n");
+	assert_null(none);
+	commented = ha_password_of("# auth_pass old\nauth_pass new");
+	assert_string_equal(commented, "new");
+}
+
+static void files_of_others_are_not_ours(void **state)
+{
+	(void)state;
+	assert_false(ha_is_ours(""));
+	assert_false(ha_is_ours("! Configuration File for keepalived\n"));
+	assert_false(ha_is_ours("\n# Written by hactl\n"));
+}
+
+static void refused(const struct ha_vip *v, const char *message)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_buf struct buf conf = BUF_INIT;
+
+	assert_int_equal(ha_keepalived_conf(v, 0, &conf, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_non_null(strstr(err.msg, message));
+	assert_int_equal(conf.len, 0);
+}
+
+static void what_would_break_the_file_is_refused(void **state)
+{
+	struct ha_peer hostile[2] = { peers4[0], peers4[1] };
+	struct ha_vip v = vip4;
+
+	(void)state;
+	v.password = "123456789";
+	refused(&v, "1 to 8 printable");
+	v.password = "a\nb";
+	refused(&v, "1 to 8 printable");
+	v = vip4;
+	v.virtual_router_id = 256;
+	refused(&v, "virtualRouterID 256");
+	v = vip4;
+	v.address = "10.0.0.300";
+	refused(&v, "'10.0.0.300' is no IPv4 or IPv6 address");
+	v = vip4;
+	v.address = peers4[1].address;
+	refused(&v, "node m2: '10.230.255.12' is the VIP");
+	v = vip4;
+	v.peers = hostile;
+	v.npeers = 2;
+	hostile[1].interface = "eth0\n}";
+	refused(&v, "no name of a network interface");
+	hostile[1] = peers6[1];
+	refused(&v, "is no IPv4 address");
+	hostile[1] = peers4[1];
+	hostile[1].name = "m2 {";
+	refused(&v, "cannot be the name of a node");
+	hostile[1] = peers4[1];
+	hostile[1].prefix = 33;
+	refused(&v, "/33 is no prefix length");
+	v = vip4;
+	v.npeers = ha_max_peers() + 1;
+	refused(&v, "VRRP has priorities for 1 to 125");
+}
+
+static void hosts_that_would_run_as_shell_are_refused(void **state)
+{
+	static const char *const hosts[] = { "", "-x", "a'b", "$(id)", "a;b", "a b", "a/b" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
+		auto_err struct err err = ERR_INIT;
+		auto_buf struct buf script = BUF_INIT;
+		struct ha_vip v = vip4;
+
+		v.check_host = hosts[i];
+		assert_int_equal(ha_check_script(&v, 0, &script, &err), -1);
+		assert_int_equal(err.kind, ERR_CONFIG);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(three_nodes_are_each_others_unicast_peers),
+		cmocka_unit_test(ipv6_takes_version_3_without_a_password),
+		cmocka_unit_test(the_script_asks_the_node_itself),
+		cmocka_unit_test(multicast_and_a_single_node_have_no_list_of_peers),
+		cmocka_unit_test(a_password_is_read_back),
+		cmocka_unit_test(files_of_others_are_not_ours),
+		cmocka_unit_test(what_would_break_the_file_is_refused),
+		cmocka_unit_test(hosts_that_would_run_as_shell_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
