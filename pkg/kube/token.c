@@ -1,0 +1,101 @@
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "kube/client.h"
+
+#define ID_LEN 6
+#define SECRET_LEN 16
+#define RETRY_MS 10000
+
+static const char secrets[] = "/api/v1/namespaces/kube-system/secrets";
+
+static bool is_token(const char *t)
+{
+	static const char set[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+	return strspn(t, set) == ID_LEN && t[ID_LEN] == '.' &&
+	       strspn(t + ID_LEN + 1, set) == SECRET_LEN && !t[ID_LEN + 1 + SECRET_LEN];
+}
+
+/* Nothing in it needs escaping in JSON: the token is checked, the rest is ours. */
+static void token_body(const char *token, int ttl_s, struct buf *out)
+{
+	time_t end = (time_t)(clock_wall_ms() / 1000) + ttl_s;
+	char expires[32];
+	struct tm tm;
+
+	gmtime_r(&end, &tm);
+	strftime(expires, sizeof(expires), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	buf_reserve(out, 1024);
+	buf_puts(out, "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{"
+		      "\"namespace\":\"kube-system\",\"name\":\"bootstrap-token-");
+	buf_add(out, token, ID_LEN);
+	buf_puts(out, "\"},\"type\":\"bootstrap.kubernetes.io/token\",\"stringData\":{"
+		      "\"description\":\"made by hactl for joining nodes\","
+		      "\"usage-bootstrap-authentication\":\"true\","
+		      "\"usage-bootstrap-signing\":\"true\","
+		      "\"auth-extra-groups\":\"system:bootstrappers:kubeadm:default-node-token\","
+		      "\"expiration\":\"");
+	buf_puts(out, expires);
+	buf_puts(out, "\",\"token-id\":\"");
+	buf_add(out, token, ID_LEN);
+	buf_puts(out, "\",\"token-secret\":\"");
+	buf_puts(out, token + ID_LEN + 1);
+	buf_puts(out, "\"}}");
+}
+
+/* Sends q until the server is able to answer it. */
+static int send_patiently(struct kube *k, const struct kube_request *q, struct kube_answer *a,
+			  int *tries, struct err *err)
+{
+	struct clock_poll poll = clock_poll_start(RETRY_MS, 1000);
+
+	*tries = 0;
+	do {
+		++*tries;
+		if (kube_request(k, q, a, err) < 0)
+			return -1;
+	} while (a->status != 409 && kube_passing(a->status) && clock_poll_pause(&poll));
+	return 0;
+}
+
+int kube_create_token(struct kube *k, const char *token, int ttl_s, struct err *err)
+{
+	auto_wipe struct buf body = BUF_INIT;
+	auto_answer struct kube_answer a = { 0 };
+	int tries;
+
+	if (!is_token(token))
+		return err_set(err, ERR_FAILED, "not a bootstrap token: it has 6 and 16 of [a-z0-9] "
+			       "around a dot");
+	token_body(token, ttl_s, &body);
+	const struct kube_request q = {
+		.method = "POST", .path = secrets, .body = buf_str(&body), .len = body.len,
+		.metadata_only = true,
+	};
+
+	if (send_patiently(k, &q, &a, &tries, err) < 0)
+		return -1;
+	/* It exists: a try that seemed to fail did not. */
+	if (a.status == 201 || (a.status == 409 && tries > 1))
+		return 0;
+	return kube_refused(k, &q, &a, err);
+}
+
+int kube_delete_token(struct kube *k, const char *token_id, struct err *err)
+{
+	auto_free char *name = NULL, *path = NULL;
+	auto_answer struct kube_answer a = { 0 };
+	int tries;
+
+	if (asprintf(&name, "/bootstrap-token-%.*s", ID_LEN, token_id) < 0 ||
+	    asprintf(&path, "%s%s", secrets, name) < 0)
+		abort();
+	const struct kube_request q = { .method = "DELETE", .path = path, .metadata_only = true };
+
+	if (send_patiently(k, &q, &a, &tries, err) < 0)
+		return -1;
+	return a.status == 200 || a.status == 404 ? 0 : kube_refused(k, &q, &a, err);
+}
