@@ -16,6 +16,7 @@ CMD := $(wildcard cmd/*.c)
 TMPL := $(filter-out templates/embed.sh,$(wildcard templates/*.*))
 UNIT := $(wildcard tests/unit/*/test_*.c)
 CLI := $(filter-out %/lib.sh,$(wildcard tests/cli/*.sh))
+LAB := $(wildcard tests/lab/scenario-*.sh)
 FUZZ := $(wildcard tests/fuzz/fuzz_*.c)
 
 LIB := $(B)/libhactl.a
@@ -81,6 +82,25 @@ check-cli: $(B)/hactl
 check-san:
 	$(Q)$(MAKE) SAN=1 check
 
+# What the targets below need is installed first; then make starts anew, as it looks for libraries at once.
+deps:
+	$(Q).ci/deps
+
+demo: deps
+	$(Q)$(MAKE) all
+	$(Q)tests/lab/demo
+
+check-all: deps
+	$(Q)$(MAKE) check
+	$(Q)$(MAKE) check-san
+	$(Q)$(MAKE) check-lab
+
+check-lab: deps $(B)/hactl
+	$(Q)r=0; for t in $(LAB); do echo "== $$t"; HACTL=$(B)/hactl $$t || r=1; done; exit $$r
+
+bench: deps $(B)/hactl
+	$(Q)HACTL=$(B)/hactl tests/bench/bootstrap
+
 fuzz: $(FUZZ:tests/fuzz/%.c=build-fuzz/%)
 build-fuzz/%: tests/fuzz/%.c $(SRC) $(B)/templates.c
 	$(call say,FUZZ,$@)mkdir -p $(@D) && clang -g -O1 -Ipkg -fsanitize=fuzzer,address,undefined \
@@ -96,6 +116,6 @@ install: all
 clean:
 	rm -rf build build-san build-fuzz
 
-.PHONY: all check check-layers check-unit check-cli check-san fuzz install clean FORCE
+.PHONY: all deps demo bench check check-all check-lab check-layers check-unit check-cli check-san fuzz install clean FORCE
 .DELETE_ON_ERROR:
 -include $(OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d)
