@@ -52,6 +52,11 @@ struct remote {
 	bool sudo; /* the login is not root: everything runs under sudo -n */
 };
 
+/* For transports: appends output of fd 1 or 2 to res and hands it to on_output.  More than
+ * max_output bytes of one stream is ERR_REMOTE.  What is outgrown is wiped. */
+int remote_collect(const struct remote_exec *e, struct remote_result *res, int fd,
+		   const char *data, size_t len, struct err *err) MUST_CHECK;
+
 struct remote_var {
 	const char *name, *value; /* name: a shell name, [A-Za-z_][A-Za-z0-9_]* */
 };
@@ -102,7 +107,12 @@ void remote_quote(struct buf *b, const char *s);
 
 void remote_close(struct remote *r); /* NULL is fine */
 
-/* This very machine. */
+/* This very machine.  Scripts run as whoever runs this program: set sudo when that is not root. */
 struct remote *remote_local(void);
+
+/* While on, every wait of every remote ends within a tenth of a second with ERR_INTERRUPTED.
+ * Safe in a signal handler. */
+void remote_interrupt(bool on);
+bool remote_interrupted(void);
 
 #endif

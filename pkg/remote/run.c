@@ -1,0 +1,169 @@
+#define _GNU_SOURCE
+#include "remote/remote.h"
+
+#include <ctype.h>
+#include <signal.h>
+#include <string.h>
+
+#include "remote/frame.h"
+#include "tmpl/tmpl.h"
+
+#define DEFAULT_TIMEOUT_MS 60000
+#define DEFAULT_MAX_OUTPUT (1 << 20)
+/* For the frame, and for what a login shell says before it. */
+#define NOISE 16384
+
+static volatile sig_atomic_t interrupted;
+
+void remote_interrupt(bool on)
+{
+	interrupted = on;
+}
+
+bool remote_interrupted(void)
+{
+	return interrupted;
+}
+
+void remote_quote(struct buf *b, const char *s)
+{
+	buf_puts(b, "'");
+	for (const char *quote; (quote = strchr(s, '\'')); s = quote + 1) {
+		buf_add(b, s, (size_t)(quote - s));
+		buf_puts(b, "'\\''");
+	}
+	buf_puts(b, s);
+	buf_puts(b, "'");
+}
+
+void remote_result_release(struct remote_result *res)
+{
+	buf_wipe(&res->out);
+	buf_wipe(&res->err);
+	res->status = -1;
+}
+
+void remote_close(struct remote *r)
+{
+	if (r)
+		r->ops->close(r);
+}
+
+static void grow_wiped(struct buf *b, size_t need)
+{
+	struct buf bigger = BUF_INIT;
+
+	buf_reserve(&bigger, need > 2 * b->cap ? need : 2 * b->cap);
+	buf_add(&bigger, buf_str(b), b->len);
+	buf_wipe(b);
+	*b = bigger;
+}
+
+int remote_collect(const struct remote_exec *e, struct remote_result *res, int fd,
+		   const char *data, size_t len, struct err *err)
+{
+	struct buf *b = fd == 1 ? &res->out : &res->err;
+
+	if (len > e->max_output - b->len)
+		return err_set(err, ERR_REMOTE, "more than %zu bytes of %s output", e->max_output,
+			       fd == 1 ? "standard" : "error");
+	if (b->len + len + 1 > b->cap)
+		grow_wiped(b, b->len + len + 1);
+	buf_add(b, data, len);
+	if (e->on_output)
+		e->on_output(e->ctx, fd, data, len);
+	return 0;
+}
+
+static size_t quoted_size(const char *s)
+{
+	size_t n = 2;
+
+	for (; *s; s++)
+		n += *s == '\'' ? 4 : 1;
+	return n;
+}
+
+static bool is_shell_name(const char *s)
+{
+	if (!isalpha((unsigned char)*s) && *s != '_')
+		return false;
+	while (isalnum((unsigned char)*s) || *s == '_')
+		s++;
+	return !*s;
+}
+
+/* The script with its variables; reserved first, as variables may be secrets. */
+static int add_variables(const struct remote_cmd *cmd, struct buf *script, struct err *err)
+{
+	size_t size = strlen(cmd->script) + 1;
+
+	for (const struct remote_var *v = cmd->vars; v && v->name; v++)
+		size += strlen(v->name) + quoted_size(v->value) + 2;
+	buf_reserve(script, size);
+	for (const struct remote_var *v = cmd->vars; v && v->name; v++) {
+		if (!is_shell_name(v->name))
+			return err_set(err, ERR_FAILED, "'%s' is no name for a shell variable", v->name);
+		buf_printf(script, "%s=", v->name);
+		remote_quote(script, v->value);
+		buf_puts(script, "\n");
+	}
+	buf_puts(script, cmd->script);
+	return 0;
+}
+
+static int compose(const struct frame *f, const struct remote_cmd *cmd, struct buf *input,
+		   struct err *err)
+{
+	const char *runner = tmpl_text("remote-run.sh");
+	auto_wipe struct buf script = BUF_INIT;
+
+	if (add_variables(cmd, &script, err) < 0)
+		return -1;
+	buf_reserve(input, quoted_size(buf_str(&script)) + strlen(runner) + 100);
+	buf_printf(input, "hactl_nonce=%s\nhactl_script=", f->nonce);
+	remote_quote(input, buf_str(&script));
+	buf_puts(input, "\n");
+	buf_puts(input, runner);
+	return 0;
+}
+
+int remote_run(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,
+	       struct err *err)
+{
+	struct frame frame;
+	struct frame_lines lines = { &frame, cmd->on_line, cmd->ctx, { { BUF_INIT, false, false },
+								       { BUF_INIT, false, false } } };
+	auto_wipe struct buf input = BUF_INIT;
+	struct remote_exec e = {
+		.command = r->sudo ? "exec sudo -n sh -s" : "exec sh -s",
+		.timeout_ms = cmd->timeout_ms ? cmd->timeout_ms : DEFAULT_TIMEOUT_MS,
+		.max_output = (cmd->max_output ? cmd->max_output : DEFAULT_MAX_OUTPUT) + NOISE,
+		.on_output = cmd->on_line ? frame_output : NULL,
+		.ctx = &lines,
+	};
+	int rc;
+
+	if (frame_init(&frame, err) < 0 || compose(&frame, cmd, &input, err) < 0)
+		return -1;
+	e.input = input.data;
+	e.input_len = input.len;
+	remote_result_release(res);
+	rc = r->ops->exec(r, &e, res, err);
+	frame_lines_release(&lines);
+	return rc < 0 ? -1 : frame_strip(&frame, r->sudo, res, err);
+}
+
+int remote_check(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,
+		 struct err *err)
+{
+	auto_buf struct buf said = BUF_INIT;
+
+	if (remote_run(r, cmd, res, err) < 0)
+		return -1;
+	if (!res->status)
+		return 0;
+	frame_last_lines(res->err.len ? &res->err : &res->out, &said);
+	return err_set(err, ERR_REMOTE, "a command ended with status %d%s%s", res->status,
+		       said.len ? ": " : "", buf_str(&said));
+}

@@ -1,0 +1,259 @@
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "remote/remote.h"
+
+/* A folder of its own per test, and this machine as the remote. */
+struct world {
+	struct remote *here;
+	char dir[64];
+	struct err err;
+	struct strs changed;
+};
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	snprintf(w->dir, sizeof(w->dir), "/tmp/test_files.XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	w->here = remote_local();
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	char command[100];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", w->dir);
+	assert_int_equal(system(command), 0);
+	remote_close(w->here);
+	err_clear(&w->err);
+	strs_release(&w->changed);
+	free(w);
+	return 0;
+}
+
+static char *path_of(const struct world *w, const char *name)
+{
+	char *path;
+
+	assert_true(asprintf(&path, "%s/%s", w->dir, name) > 0);
+	return path;
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static void assert_content(const char *path, const char *expected)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_buf struct buf b = BUF_INIT;
+
+	assert_int_equal(file_read(path, 1 << 20, &b, &err), 0);
+	assert_string_equal(buf_str(&b), expected);
+}
+
+static void assert_entries(const char *dir, int expected)
+{
+	char command[200], text[32] = "";
+	FILE *p;
+
+	snprintf(command, sizeof(command), "ls -A '%s' | wc -l", dir);
+	p = popen(command, "r");
+	assert_non_null(fgets(text, sizeof(text), p));
+	pclose(p);
+	assert_int_equal(atoi(text), expected);
+}
+
+static void files_arrive_with_their_mode(void **state)
+{
+	struct world *w = *state;
+	auto_free char *a = path_of(w, "new/deep/it's $(a) file "), *b = path_of(w, "b");
+	const struct remote_file files[] = { { a, "x\n", 2, 0644 }, { b, "", 0, 0600 } };
+
+	assert_int_equal(remote_put(w->here, files, 2, &w->changed, &w->err), 0);
+	assert_int_equal(w->changed.n, 2);
+	assert_string_equal(w->changed.v[0], a);
+	assert_content(a, "x\n");
+	assert_content(b, "");
+	assert_int_equal(mode_of(a), 0644);
+	assert_int_equal(mode_of(b), 0600);
+}
+
+static void directories_below_a_private_one_are_private(void **state)
+{
+	struct world *w = *state;
+	auto_free char *open_dir = path_of(w, "open"), *a = path_of(w, "open/x/a"), *b = path_of(w, "y/z/b"),
+		       *x = path_of(w, "open/x"), *z = path_of(w, "y/z");
+	const struct remote_file files[] = { { a, "", 0, 0600 }, { b, "", 0, 0600 } };
+
+	assert_int_equal(mkdir(open_dir, 0755), 0);
+	assert_int_equal(remote_put(w->here, files, 2, NULL, &w->err), 0);
+	assert_int_equal(mode_of(x), 0755);
+	assert_int_equal(mode_of(z), 0700);
+}
+
+static void equal_files_are_left_alone(void **state)
+{
+	struct world *w = *state;
+	auto_free char *a = path_of(w, "a"), *b = path_of(w, "b"), *c = path_of(w, "c");
+	struct remote_file files[] = { { a, "1", 1, 0600 }, { b, "2", 1, 0600 }, { c, "3", 1, 0600 } };
+
+	assert_int_equal(remote_put(w->here, files, 3, NULL, &w->err), 0);
+	files[1].mode = 0640;
+	files[2].data = "4";
+	assert_int_equal(remote_put(w->here, files, 3, &w->changed, &w->err), 0);
+	assert_int_equal(w->changed.n, 2);
+	assert_string_equal(w->changed.v[0], b);
+	assert_string_equal(w->changed.v[1], c);
+	assert_int_equal(mode_of(b), 0640);
+	assert_content(c, "4");
+}
+
+static void nothing_is_written_when_one_file_cannot_be(void **state)
+{
+	struct world *w = *state;
+	auto_free char *a = path_of(w, "a"), *new_dir = path_of(w, "made/for/it"), *dir = path_of(w, "dir");
+	const struct remote_file files[] = {
+		{ a, "new", 3, 0600 }, { new_dir, "", 0, 0600 }, { dir, "", 0, 0600 } };
+
+	assert_int_equal(file_write(a, "old", 3, 0600, &w->err), 0);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	assert_int_equal(remote_put(w->here, files, 3, &w->changed, &w->err), -1);
+	assert_int_equal(w->err.kind, ERR_REMOTE);
+	assert_non_null(strstr(w->err.msg, "/dir' is a directory"));
+	assert_int_equal(w->changed.n, 0);
+	assert_content(a, "old");
+	assert_entries(w->dir, 2);
+}
+
+static void files_replaced_before_a_failure_come_back(void **state)
+{
+	struct world *w = *state;
+	auto_free char *a = path_of(w, "a"), *new = path_of(w, "new"), *dir = path_of(w, "new/x");
+	const struct remote_file files[] = {
+		{ a, "2", 1, 0600 }, { new, "", 0, 0600 }, { dir, "", 0, 0600 } };
+
+	/* "new" cannot be a file and a directory: the directory is made first, then in the way. */
+	assert_int_equal(file_write(a, "1", 1, 0640, &w->err), 0);
+	assert_int_equal(remote_put(w->here, files, 3, NULL, &w->err), -1);
+	assert_content(a, "1");
+	assert_int_equal(mode_of(a), 0640);
+	assert_entries(w->dir, 1);
+}
+
+static void a_link_is_replaced_and_what_it_names_is_kept(void **state)
+{
+	struct world *w = *state;
+	auto_free char *link = path_of(w, "link"), *named = path_of(w, "named");
+	const struct remote_file file = { link, "new", 3, 0600 };
+	struct stat st;
+
+	assert_int_equal(file_write(named, "old", 3, 0600, &w->err), 0);
+	assert_int_equal(symlink(named, link), 0);
+	assert_int_equal(remote_put(w->here, &file, 1, NULL, &w->err), 0);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_content(named, "old");
+}
+
+static void a_large_file_arrives_whole(void **state)
+{
+	struct world *w = *state;
+	size_t len = 3 << 20;
+	auto_free char *path = path_of(w, "large"), *data = malloc(len);
+	const struct remote_file file = { path, data, len, 0600 };
+	auto_buf struct buf back = BUF_INIT;
+	const char *paths[] = { path };
+	bool found;
+
+	assert_non_null(data);
+	for (size_t i = 0; i < len; i++)
+		data[i] = (char)(i * 7 + i / 251);
+	assert_int_equal(remote_put(w->here, &file, 1, NULL, &w->err), 0);
+	assert_int_equal(remote_get(w->here, paths, 1, &back, &found, len, &w->err), 0);
+	assert_true(found);
+	assert_int_equal(back.len, len);
+	assert_memory_equal(back.data, data, len);
+}
+
+static void a_path_must_be_absolute(void **state)
+{
+	struct world *w = *state;
+	const struct remote_file file = { "etc/x", "", 0, 0600 };
+
+	assert_int_equal(remote_put(w->here, &file, 1, NULL, &w->err), -1);
+	assert_non_null(strstr(w->err.msg, "'etc/x' is no path of a file"));
+}
+
+static void files_are_read_or_found_missing(void **state)
+{
+	struct world *w = *state;
+	auto_free char *a = path_of(w, "it's a"), *b = path_of(w, "b"), *c = path_of(w, "c");
+	const char *paths[] = { a, b, c };
+	struct buf contents[3] = { BUF_INIT, BUF_INIT, BUF_INIT };
+	bool found[3];
+
+	assert_int_equal(file_write(a, "none\nfile 3\0x", 13, 0600, &w->err), 0);
+	assert_int_equal(file_write(c, "", 0, 0600, &w->err), 0);
+	assert_int_equal(remote_get(w->here, paths, 3, contents, found, 100, &w->err), 0);
+	assert_true(found[0] && !found[1] && found[2]);
+	assert_int_equal(contents[0].len, 13);
+	assert_memory_equal(contents[0].data, "none\nfile 3\0x", 13);
+	assert_int_equal(contents[2].len, 0);
+	for (int i = 0; i < 3; i++)
+		buf_release(&contents[i]);
+}
+
+static void a_file_over_the_maximum_is_refused(void **state)
+{
+	struct world *w = *state;
+	auto_free char *a = path_of(w, "a");
+	const char *paths[] = { a };
+	auto_buf struct buf content = BUF_INIT;
+	bool found;
+
+	assert_int_equal(file_write(a, "12345", 5, 0600, &w->err), 0);
+	assert_int_equal(remote_get(w->here, paths, 1, &content, &found, 4, &w->err), -1);
+	assert_non_null(strstr(w->err.msg, "is larger than 4 bytes"));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(files_arrive_with_their_mode),
+		TEST(directories_below_a_private_one_are_private),
+		TEST(equal_files_are_left_alone),
+		TEST(nothing_is_written_when_one_file_cannot_be),
+		TEST(files_replaced_before_a_failure_come_back),
+		TEST(a_link_is_replaced_and_what_it_names_is_kept),
+		TEST(a_large_file_arrives_whole),
+		TEST(a_path_must_be_absolute),
+		TEST(files_are_read_or_found_missing),
+		TEST(a_file_over_the_maximum_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
