@@ -70,6 +70,7 @@ struct kubeadm_join {
 	const char *endpoint, *token, *ca_hash; /* "sha256:..." */
 	const char *node_name, *advertise_address, *cri_socket;
 	bool control_plane;
+	bool schedulable; /* a control-plane node without its taint: taints: [] */
 	int bind_port; /* 6443 */
 	const char *const *ignore_preflight_errors;
 };

@@ -35,11 +35,12 @@ static bool stopped(const struct plan *p)
 	return p->stop && __atomic_load_n(p->stop, __ATOMIC_RELAXED);
 }
 
-static void step_event(struct plan_node *n, const struct plan_step *s, enum plan_state state,
-		       const char *text, int64_t since)
+static void step_event(const struct crew *crew, const struct plan_node *n, const struct plan_step *s,
+		       enum plan_state state, const char *text, int64_t since)
 {
 	plan_queue_push(n->plan, &(struct plan_event){
-		.type = PLAN_STEP, .state = state, .node = n->name, .step = s->name,
+		.type = PLAN_STEP, .state = state, .step = s->name,
+		.node = crew->phase->scope == PLAN_ONCE ? NULL : n->name,
 		.title = s->title, .text = text, .step_ms = since ? (int)(clock_ms() - since) : 0 });
 }
 
@@ -85,14 +86,28 @@ static int run_step(struct crew *crew, struct plan_node *n, const struct plan_st
 	return n->plan->dry_run ? 0 : apply(crew, n, s, err);
 }
 
+/* Takes err over; the first failure of a node is the one that counts. */
+static void fail(struct crew *crew, struct plan_node *n, struct err *err)
+{
+	if (crew->phase->scope == PLAN_EVERY_NODE)
+		err_wrap(err, "%s", n->name);
+	pthread_mutex_lock(&crew->lock);
+	if (!crew->first_failed)
+		crew->first_failed = n;
+	pthread_mutex_unlock(&crew->lock);
+	if (n->failed)
+		err_clear(err);
+	else
+		n->err = *err;
+	n->failed = true;
+}
+
 static void note_result(struct crew *crew, struct plan_node *n, enum plan_state state)
 {
 	pthread_mutex_lock(&crew->lock);
 	crew->plan->changed |= state == PLAN_CHANGED;
 	crew->plan->would_change |= state == PLAN_WOULD_CHANGE;
 	n->changed |= state == PLAN_CHANGED;
-	if (n->failed && !crew->first_failed)
-		crew->first_failed = n;
 	pthread_mutex_unlock(&crew->lock);
 }
 
@@ -107,19 +122,13 @@ static void run_node(struct crew *crew, struct plan_node *n)
 			return;
 		if (s->applies && !s->applies(n))
 			continue;
-		step_event(n, s, PLAN_RUNNING, NULL, 0);
+		step_event(crew, n, s, PLAN_RUNNING, NULL, 0);
 		if (run_step(crew, n, s, &state, &err) < 0) {
-			state = PLAN_FAILED;
-			if (!n->failed)
-				n->err = err;
-			n->failed = true;
-			step_event(n, s, state, err.msg, since);
-			note_result(crew, n, state);
-			if (n->err.msg != err.msg)
-				err_clear(&err);
+			step_event(crew, n, s, PLAN_FAILED, err.msg, since);
+			fail(crew, n, &err);
 			return;
 		}
-		step_event(n, s, state, NULL, since);
+		step_event(crew, n, s, state, NULL, since);
 		note_result(crew, n, state);
 	}
 }
@@ -206,7 +215,7 @@ static int failure(struct plan *p, struct plan_node *first, struct err *err)
 
 	for (size_t i = 0; i < p->n; i++)
 		others += p->nodes[i].failed && &p->nodes[i] != first;
-	err_set(err, first->err.kind, "%s: %s", first->name, first->err.msg);
+	err_set(err, first->err.kind, "%s", first->err.msg);
 	if (others)
 		err_wrap(err, "%zu nodes failed, first", others + 1);
 	return -1;

@@ -49,6 +49,7 @@ int steps_run_init(struct steps_run *run, const struct inventory *inv,
 		   struct err *err)
 {
 	*run = (struct steps_run){ .inv = inv, .opt = *opt };
+	pthread_mutex_init(&run->lock, NULL);
 	if (load_documents(run, err) < 0)
 		return -1;
 	kubeadm_facts(run->documents, &run->kubeadm);
@@ -81,6 +82,7 @@ static void release_node(struct steps_node *n)
 void steps_run_release(struct steps_run *run)
 {
 	kube_close(run->api);
+	kube_nodes_release(&run->members);
 	for (size_t i = 0; i < run->n; i++) {
 		release_node(&run->nodes[i]);
 		err_clear(&run->plan_nodes[i].err);
@@ -165,7 +167,16 @@ static int look_connect(struct plan_node *p, bool *done, struct err *err)
 	if (resolve(n, err) < 0)
 		return -1;
 	n->remote = n->run->opt.connect(n->run->opt.ctx, n->inv, err);
-	return n->remote ? 0 : -1;
+	if (n->remote || n->target)
+		return n->remote ? 0 : -1;
+	plan_warn(p->plan, p->name, "left out: %s", err->msg);
+	err_clear(err);
+	return 0;
+}
+
+static bool is_connected(const struct plan_node *p)
+{
+	return steps_node(p)->remote;
 }
 
 static int look_facts(struct plan_node *p, bool *done, struct err *err)
@@ -180,7 +191,7 @@ static const struct plan_step connect_steps[] = {
 };
 
 static const struct plan_step facts_steps[] = {
-	{ .name = "facts", .title = "facts", .check = look_facts },
+	{ .name = "facts", .title = "facts", .applies = is_connected, .check = look_facts },
 	{ .name = NULL },
 };
 

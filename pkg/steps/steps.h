@@ -7,6 +7,8 @@
 #ifndef STEPS_STEPS_H
 #define STEPS_STEPS_H
 
+#include <pthread.h>
+
 #include "inventory/inventory.h"
 #include "kube/kube.h"
 #include "kubeadm/kubeadm.h"
@@ -19,7 +21,8 @@
 struct steps_options {
 	bool force;            /* replace files that are not ours */
 	bool install;          /* install packages that are missing */
-	bool check_ready_only; /* labels and taints are left alone */
+	bool pki_only;         /* hactl certs push: the PKI alone, to members too */
+	bool only_seed;        /* hactl init: no other node becomes a member */
 	int timeout_ms;        /* for each kubeadm run; 0: 10 minutes */
 	const char *release_url; /* where "stable" is looked up; NULL: the public place */
 	const char *log_dir;     /* kubeadm's output goes to DIR/NODE.log */
@@ -64,6 +67,9 @@ struct steps_run {
 	struct steps_pki_file pki[STEPS_MAX_PKI];
 	struct buf admin_conf;
 	struct kube *api;        /* through the endpoint; NULL until there is a cluster */
+	struct kube_nodes members; /* as the API listed them last */
+	int64_t members_ms;      /* when; 0: never */
+	pthread_mutex_t lock;    /* of api, members, and the seed's session, while nodes work at once */
 	char token[24];          /* of this run; empty when none was made */
 	struct buf ca_hash;
 };
@@ -77,12 +83,16 @@ void steps_run_release(struct steps_run *run);
 
 static inline struct steps_node *steps_node(const struct plan_node *n) { return n->data; }
 
+/* Connected, and its facts are known. */
+static inline bool steps_seen(const struct steps_node *n) { return n->remote && !n->stale; }
+
 extern const struct plan_phase steps_connect;    /* a session to every node, all host keys checked */
 extern const struct plan_phase steps_look;       /* facts of every node */
 extern const struct plan_phase steps_install;    /* with opt.install: packages */
 extern const struct plan_phase steps_cluster;    /* is there one?  who is in it? */
 extern const struct plan_phase steps_need_cluster; /* an error when there is none */
 extern const struct plan_phase steps_preflight;  /* every problem of every node, listed */
+extern const struct plan_phase steps_password;   /* of VRRP: given, read back, or made */
 extern const struct plan_phase steps_keepalived; /* configuration, service */
 extern const struct plan_phase steps_vip;        /* held by exactly one node */
 extern const struct plan_phase steps_init;       /* kubeadm init on the seed */
@@ -102,8 +112,10 @@ bool steps_is_target(const struct plan_node *n);
 bool steps_in_cluster(const struct steps_node *n); /* kubelet.conf, and the API lists it */
 bool steps_uses_keepalived(const struct steps_run *run);
 
-/* (Re)reads the list of nodes through the endpoint. */
+/* Reads the list of nodes through the endpoint, unless it was read just now; the caller holds
+ * the lock where nodes work at once. */
 int steps_read_members(struct steps_run *run, struct err *err) MUST_CHECK;
+const struct kube_node *steps_member(const struct steps_run *run, const char *name);
 int steps_open_api(struct steps_run *run, struct err *err) MUST_CHECK;
 
 /* The file that node's keepalived shall have; for config render too.  Interface and prefix come
@@ -113,6 +125,9 @@ int steps_render_keepalived(const struct steps_run *run, const struct steps_node
 int steps_render_init(const struct steps_run *run, const struct steps_node *n, struct buf *out,
 		      struct err *err) MUST_CHECK;
 
+/* Where a file of the PKI lies on a node; caller frees. */
+char *steps_pki_path(const struct steps_run *run, const char *name);
+
 /* The kubeadm join command as text, its token made on the spot for ttl_s. */
 int steps_join_command(struct steps_run *run, bool control_plane, int ttl_s, struct buf *out,
 		       struct err *err) MUST_CHECK;
@@ -121,9 +136,15 @@ int steps_join_command(struct steps_run *run, bool control_plane, int ttl_s, str
 int steps_run_kubeadm(struct plan_node *n, const char *step, const char *verb, const struct buf *config,
 		      struct err *err) MUST_CHECK;
 
+/* What installs a package on such a system, as a command line; caller frees. */
+char *steps_install_command(const struct facts *f, const char *package);
+
 /* Adds the control-plane taint of both names to a node, or takes it away. */
 int steps_set_taints(struct steps_run *run, const char *node, bool present, bool *changed,
 		     struct err *err) MUST_CHECK;
+
+extern const char *const steps_control_plane_taints[]; /* both names; ends in NULL */
+bool steps_has_control_plane_taint(const struct kube_node *k);
 
 /* A unified diff of two texts, made by diff(1); secrets in both are masked first. */
 void steps_diff(struct plan_node *n, const char *path, const struct buf *old_text,

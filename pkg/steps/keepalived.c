@@ -1,0 +1,229 @@
+/* The virtual IP: keepalived's files and service on every control-plane node, one holder. */
+#define _GNU_SOURCE
+#include <string.h>
+
+#include "base/clock.h"
+#include "ha/ha.h"
+#include "pki/pki.h"
+#include "steps/steps.h"
+#include "tmpl/tmpl.h"
+
+#define DIR "/etc/keepalived"
+#define CONF DIR "/keepalived.conf"
+#define STAGED DIR "/.keepalived.conf.hactl"
+#define CHECK DIR "/check_apiserver.sh"
+#define CONF_MODE 0600 /* it holds the password */
+#define CHECK_MODE 0755
+/* Three lost adverts of a second, a second of skew, and what a slow machine takes. */
+#define VIP_PATIENCE_MS 30000
+
+/* ---- what the files say ---- */
+
+static void fill_peer(const struct steps_run *run, const struct inv_node *inv, struct ha_peer *peer)
+{
+	const struct steps_node *n = NULL;
+	const struct facts_addr *a = NULL;
+
+	for (size_t i = 0; i < run->n; i++)
+		if (run->nodes[i].inv == inv)
+			n = &run->nodes[i];
+	if (n && n->remote && n->address)
+		a = facts_addr(&n->facts, n->address);
+	*peer = (struct ha_peer){
+		.name = inv->name,
+		.address = n && n->address ? n->address : inv->address,
+		.interface = run->inv->vip.interface ? run->inv->vip.interface :
+			     a ? a->interface : "FOUND-ON-THE-NODE",
+		.prefix = run->inv->vip.prefix ? run->inv->vip.prefix : a ? a->prefix :
+			  strchr(run->inv->vip.address, ':') ? 64 : 24,
+	};
+}
+
+int steps_render_keepalived(const struct steps_run *run, const struct steps_node *n, struct buf *conf,
+			    struct buf *check, struct err *err)
+{
+	const struct inventory *inv = run->inv;
+	struct ha_peer *peers = calloc(inv->ncontrol_plane, sizeof(*peers));
+	struct ha_vip vip = {
+		.address = inv->vip.address, .virtual_router_id = inv->vip.virtual_router_id,
+		.password = run->vrrp_password, .unicast = inv->vip.unicast,
+		.check_host = n->address ? n->address : n->inv->address,
+		.api_port = run->kubeadm.bind_port, .peers = peers, .npeers = inv->ncontrol_plane,
+	};
+	size_t self = 0;
+	int rc;
+
+	if (!peers)
+		abort();
+	for (size_t i = 0; i < inv->ncontrol_plane; i++) {
+		fill_peer(run, &inv->nodes[i], &peers[i]);
+		if (&inv->nodes[i] == n->inv)
+			self = i;
+	}
+	rc = ha_keepalived_conf(&vip, self, conf, err);
+	if (rc == 0)
+		rc = ha_check_script(&vip, self, check, err);
+	free(peers);
+	return rc;
+}
+
+/* A password that was made in an earlier run is read back, so that nothing changes. */
+static int look_password(struct plan_node *p, bool *done, struct err *err)
+{
+	struct steps_run *run = steps_node(p)->run;
+	char made[9];
+
+	*done = true;
+	if (run->inv->vip.password)
+		run->vrrp_password = strdup(run->inv->vip.password);
+	for (size_t i = 0; i < run->n && !run->vrrp_password; i++) {
+		const struct facts *f = &run->nodes[i].facts;
+
+		if (f->has_keepalived_conf && ha_is_ours(buf_str(&f->keepalived_conf)))
+			run->vrrp_password = ha_password_of(buf_str(&f->keepalived_conf));
+	}
+	if (!run->vrrp_password) {
+		if (pki_random_text(made, 8, err) < 0)
+			return -1;
+		run->vrrp_password = strdup(made);
+		explicit_bzero(made, sizeof(made));
+	}
+	return 0;
+}
+
+/* ---- the service ---- */
+
+static bool runs_keepalived(const struct plan_node *p)
+{
+	const struct steps_node *n = steps_node(p);
+
+	return n->inv->control_plane && n->remote && steps_uses_keepalived(n->run);
+}
+
+static bool same(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len && !memcmp(buf_str(a), buf_str(b), a->len);
+}
+
+static int check_keepalived(struct plan_node *p, bool *done, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+	auto_wipe struct buf conf = BUF_INIT;
+	auto_buf struct buf script = BUF_INIT;
+	const struct facts *f = &n->facts;
+	bool conf_same, script_same;
+
+	if (steps_facts(n, err) < 0 || steps_render_keepalived(n->run, n, &conf, &script, err) < 0)
+		return -1;
+	conf_same = f->has_keepalived_conf && same(&conf, &f->keepalived_conf);
+	script_same = f->has_check_script && same(&script, &f->check_script);
+	*done = conf_same && script_same && f->keepalived_conf_mode == CONF_MODE &&
+		f->check_script_mode == CHECK_MODE && f->keepalived_enabled && f->keepalived_active;
+	if (*done || !p->plan->dry_run)
+		return 0;
+	if (!conf_same)
+		steps_diff(p, CONF, &f->keepalived_conf, &conf);
+	if (!script_same)
+		steps_diff(p, CHECK, &f->check_script, &script);
+	if (!f->keepalived_enabled || !f->keepalived_active)
+		plan_note(p->plan, p->name, "would enable and start keepalived");
+	return 0;
+}
+
+static int apply_keepalived(struct plan_node *p, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+	auto_wipe struct buf conf = BUF_INIT;
+	auto_buf struct buf script = BUF_INIT;
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+	bool foreign = n->facts.has_keepalived_conf && !ha_is_ours(buf_str(&n->facts.keepalived_conf));
+
+	if (steps_render_keepalived(n->run, n, &conf, &script, err) < 0)
+		return -1;
+	const struct remote_file files[] = {
+		{ CHECK, script.data, script.len, CHECK_MODE },
+		{ STAGED, conf.data, conf.len, CONF_MODE },
+	};
+	const struct remote_var vars[] = { { "dir", DIR }, { "foreign", foreign ? "yes" : "no" }, { NULL, NULL } };
+	const struct remote_cmd cmd = { .script = tmpl_text("keepalived-apply.sh"), .vars = vars };
+
+	n->stale = true;
+	if (remote_put(n->remote, files, 2, NULL, err) < 0)
+		return -1;
+	return remote_check(n->remote, &cmd, &res, err);
+}
+
+/* ---- who holds it ---- */
+
+/* *holders: how many nodes carry the VIP now. */
+static int count_holders(struct steps_run *run, int *holders, char **name, struct err *err)
+{
+	const struct remote_var vars[] = { { "vip", run->inv->vip.address }, { NULL, NULL } };
+	const struct remote_cmd cmd = {
+		.script = "ip -o addr show to \"$vip\" | grep -q . && echo yes || echo no", .vars = vars };
+
+	*holders = 0;
+	for (size_t i = 0; i < run->n; i++) {
+		auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+
+		if (!run->nodes[i].inv->control_plane || !run->nodes[i].remote)
+			continue;
+		if (remote_check(run->nodes[i].remote, &cmd, &res, err) < 0)
+			return err_wrap(err, "%s", run->nodes[i].inv->name);
+		if (!strncmp(buf_str(&res.out), "yes", 3)) {
+			++*holders;
+			*name = (char *)run->nodes[i].inv->name;
+		}
+	}
+	return 0;
+}
+
+static int look_vip(struct plan_node *p, bool *done, struct err *err)
+{
+	struct steps_run *run = steps_node(p)->run;
+	struct clock_poll poll = clock_poll_start(VIP_PATIENCE_MS, 300);
+	char *holder = NULL;
+	int holders;
+
+	*done = true;
+	if (p->plan->dry_run)
+		return 0;
+	do {
+		if (count_holders(run, &holders, &holder, err) < 0)
+			return -1;
+		if (holders == 1) {
+			plan_note(p->plan, holder, "holds the VIP %s", run->inv->vip.address);
+			return 0;
+		}
+	} while (clock_poll_pause(&poll));
+	return err_set(err, ERR_UNHEALTHY,
+		       "the VIP %s is held by %d nodes, not by one: %s; 'journalctl -u keepalived' on them tells more",
+		       run->inv->vip.address, holders,
+		       holders ? "do adverts (protocol 112) get through between them, or does another cluster use the same virtualRouterID?" :
+				 "does keepalived run on them?");
+}
+
+static bool has_vip(const struct plan_node *p)
+{
+	return steps_uses_keepalived(steps_node(p)->run);
+}
+
+static const struct plan_step password_steps[] = {
+	{ .name = "vip-password", .title = "VRRP password", .applies = has_vip, .check = look_password },
+	{ .name = NULL },
+};
+
+static const struct plan_step keepalived_steps[] = {
+	{ .name = "keepalived", .title = "keepalived", .applies = runs_keepalived,
+	  .check = check_keepalived, .apply = apply_keepalived },
+	{ .name = NULL },
+};
+
+static const struct plan_step vip_steps[] = {
+	{ .name = "vip", .title = "virtual IP", .applies = has_vip, .check = look_vip },
+	{ .name = NULL },
+};
+
+const struct plan_phase steps_password = { .name = "keepalived", .scope = PLAN_ONCE, .steps = password_steps };
+const struct plan_phase steps_keepalived = { .name = "keepalived", .steps = keepalived_steps };
+const struct plan_phase steps_vip = { .name = "vip", .scope = PLAN_ONCE, .steps = vip_steps };

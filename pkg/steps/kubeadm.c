@@ -1,0 +1,129 @@
+/* Running kubeadm on a node: output to a log, its phases as progress, its first error as ours. */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "steps/steps.h"
+#include "tmpl/tmpl.h"
+
+#define KUBEADM_TIMEOUT_MS (10 * 60 * 1000)
+#define MAX_CAUSE 2000
+
+/* What is kept of kubeadm's output while it runs. */
+struct listener {
+	struct plan_node *node;
+	const char *step;
+	FILE *log;
+	char phase[32];
+	struct buf cause; /* its error lines */
+};
+
+static FILE *open_log(struct steps_node *n, struct err *err)
+{
+	auto_free char *path = NULL;
+	FILE *log;
+	int fd;
+
+	if (asprintf(&path, "%s/%s.log", n->run->opt.log_dir, n->inv->name) < 0)
+		abort();
+	if (file_mkdirs(n->run->opt.log_dir, 0700, err) < 0)
+		return NULL;
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	log = fd < 0 ? NULL : fdopen(fd, "a");
+	if (!log)
+		err_errno(err, "%s", path);
+	free(n->log_path);
+	n->log_path = TAKE(path);
+	return log;
+}
+
+/* "[control-plane] Using ..." tells the phase. */
+static void note_phase(struct listener *l, const char *line)
+{
+	const char *close = line[0] == '[' ? strchr(line, ']') : NULL;
+	char phase[sizeof(l->phase)];
+
+	if (!close || close - line > (int)sizeof(phase) - 1 || !islower((unsigned char)line[1]))
+		return;
+	snprintf(phase, sizeof(phase), "%.*s", (int)(close - line - 1), line + 1);
+	if (!strcmp(phase, l->phase))
+		return;
+	memcpy(l->phase, phase, sizeof(phase));
+	plan_progress(l->node, l->step, phase);
+}
+
+static void note_cause(struct listener *l, const char *line)
+{
+	while (isspace((unsigned char)*line))
+		line++;
+	if (strncmp(line, "[ERROR ", 7) && strncmp(line, "error", 5) && strncmp(line, "Error", 5))
+		return;
+	if (l->cause.len + strlen(line) > MAX_CAUSE)
+		return;
+	buf_puts(&l->cause, l->cause.len ? "; " : "");
+	buf_puts(&l->cause, line);
+}
+
+static void hear(void *ctx, int fd, const char *line)
+{
+	struct listener *l = ctx;
+	auto_free char *safe = strdup(line);
+
+	(void)fd;
+	if (!safe)
+		abort();
+	steps_mask(safe);
+	fprintf(l->log, "%s\n", safe);
+	note_phase(l, safe);
+	note_cause(l, safe);
+}
+
+/* The file's place on the node; one that holds a token is removed by the script. */
+static int put_config(struct steps_node *n, const char *path, const struct buf *config, struct err *err)
+{
+	const struct remote_file file = { path, buf_str(config), config->len, 0600 };
+
+	return remote_put(n->remote, &file, 1, NULL, err);
+}
+
+int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, const struct buf *config,
+		      struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+	const char *path = strcmp(verb, "init") ? "/var/lib/hactl/kubeadm-join.yaml" :
+						  "/var/lib/hactl/kubeadm-init.yaml";
+	const struct remote_var vars[] = {
+		{ "verb", verb }, { "config", path }, { "keep", strcmp(verb, "init") ? "no" : "yes" },
+		{ "reset", n->facts.begun ? "yes" : "no" }, { NULL, NULL },
+	};
+	struct listener l = { .node = p, .step = step, .log = open_log(n, err) };
+	const struct remote_cmd cmd = {
+		.script = tmpl_text("kubeadm-run.sh"), .vars = vars, .on_line = hear, .ctx = &l,
+		.timeout_ms = n->run->opt.timeout_ms ? n->run->opt.timeout_ms : KUBEADM_TIMEOUT_MS,
+		.max_output = 8 << 20,
+	};
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+	int rc = -1;
+
+	if (!l.log)
+		return -1;
+	if (n->facts.begun)
+		plan_note(p->plan, p->name, "an earlier kubeadm %s did not finish: cleaned and done again", n->facts.begun);
+	n->stale = true;
+	fprintf(l.log, "# kubeadm %s\n", verb);
+	if (put_config(n, path, config, err) == 0)
+		rc = remote_run(n->remote, &cmd, &res, err);
+	fclose(l.log);
+	if (rc == 0 && res.status != 0)
+		rc = err_set(err, ERR_REMOTE, "kubeadm %s failed (status %d): %s; its output: %s", verb,
+			     res.status, l.cause.len ? buf_str(&l.cause) : "it named no cause", n->log_path);
+	else if (rc < 0)
+		err_wrap(err, "kubeadm %s", verb);
+	buf_release(&l.cause);
+	return rc;
+}

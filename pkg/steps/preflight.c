@@ -1,0 +1,278 @@
+/* Everything that would go wrong, found before anything is changed: every problem of every node. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ha/ha.h"
+#include "steps/steps.h"
+
+#define MAX_SKEW_MS 2000
+
+/* kubeadm's names, compared as it does: without case. */
+static bool ignored(const struct steps_run *run, const char *name)
+{
+	const struct strs *l = &run->inv->kubeadm.ignore_preflight_errors;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcasecmp(l->v[i], name) || !strcasecmp(l->v[i], "all"))
+			return true;
+	return false;
+}
+
+#define PROBLEM(n, fix, ...) plan_problem(&(n)->run->plan, (n)->inv->name, fix, __VA_ARGS__)
+
+static bool os_is(const struct facts *f, const char *id)
+{
+	const char *at = strcasestr(f->os_id, id);
+
+	return at != NULL;
+}
+
+char *steps_install_command(const struct facts *f, const char *package)
+{
+	const char *tool = os_is(f, "debian") || os_is(f, "ubuntu") ? "apt-get install -y" :
+			   os_is(f, "suse") ? "zypper --non-interactive install" :
+			   os_is(f, "fedora") || os_is(f, "rhel") ? "dnf install -y" : NULL;
+	char *out;
+
+	/* yum is all that the 7th generation of Red Hat's family has */
+	if (tool && os_is(f, "rhel") && strstr(f->os, " 7"))
+		tool = "yum install -y";
+	if ((tool ? asprintf(&out, "%s %s", tool, package) :
+		    asprintf(&out, "install the package %s", package)) < 0)
+		abort();
+	return out;
+}
+
+static void check_programs(struct steps_node *n)
+{
+	const struct facts *f = &n->facts;
+	const struct {
+		const char *name, *version;
+		bool needed;
+	} programs[] = {
+		{ "keepalived", f->keepalived, n->inv->control_plane && steps_uses_keepalived(n->run) },
+		{ "kubeadm", f->kubeadm_text, true },
+		{ "kubelet", f->kubelet, true },
+	};
+
+	for (size_t i = 0; i < 3; i++) {
+		auto_free char *command = steps_install_command(f, programs[i].name);
+		auto_free char *fix = NULL;
+
+		if (*programs[i].version || !programs[i].needed)
+			continue;
+		if (asprintf(&fix, "%s (or run hactl with --install)", command) < 0)
+			abort();
+		PROBLEM(n, fix, "%s is not installed", programs[i].name);
+	}
+	if (!f->systemd)
+		PROBLEM(n, "boot it with systemd", "systemd does not run");
+	if (!f->cri_socket && !n->run->kubeadm.cri_socket)
+		PROBLEM(n, "install and start containerd or CRI-O",
+			"no container runtime: none of its usual sockets is there");
+}
+
+static void check_ports(struct steps_node *n)
+{
+	const int ports[] = { 10250, n->run->kubeadm.bind_port, 10257, 10259, 2379, 2380 };
+	size_t count = n->inv->control_plane ? 6 : 1;
+	char name[32];
+
+	if (n->run->kubeadm.external_etcd && count > 4)
+		count = 4;
+	for (size_t i = 0; i < count; i++) {
+		const char *who = facts_listener(&n->facts, ports[i]);
+
+		snprintf(name, sizeof(name), "Port-%d", ports[i]);
+		if (who && !ignored(n->run, name))
+			PROBLEM(n, "stop it, or let it use another port", "port %d is taken by %s%s%s",
+				ports[i], *who ? "'" : "", *who ? who : "another program", *who ? "'" : "");
+	}
+}
+
+static void check_remains(struct steps_node *n)
+{
+	const struct facts *f = &n->facts;
+	const char *what = f->has_kubelet_conf ? "/etc/kubernetes/kubelet.conf" :
+			   *f->manifests ? "/etc/kubernetes/manifests" :
+			   f->has_etcd_data && n->inv->control_plane && !n->run->kubeadm.external_etcd ?
+				 "/var/lib/etcd" : NULL;
+
+	if (what && n->run->api && f->has_kubelet_conf)
+		PROBLEM(n, "if it may be emptied, run 'kubeadm reset' on it",
+			"%s is there, but the cluster behind %s does not know this node", what,
+			n->run->inv->endpoint);
+	else if (what)
+		PROBLEM(n, "if it may be emptied, run 'kubeadm reset' on it",
+			"%s holds the remains of another cluster", what);
+}
+
+/* What only matters as long as the node is no member. */
+static void check_newcomer(struct steps_node *n)
+{
+	if (n->facts.swaps && !ignored(n->run, "Swap"))
+		PROBLEM(n, "swapoff -a, and take it out of /etc/fstab", "swap is on");
+	if (n->facts.begun)
+		return; /* hactl's own unfinished work: it is cleaned before it is done again */
+	check_ports(n);
+	check_remains(n);
+}
+
+static void check_vip(struct steps_node *n)
+{
+	const struct inventory *inv = n->run->inv;
+	const struct facts_addr *own = NULL;
+
+	for (size_t i = 0; i < n->facts.naddrs; i++) {
+		const struct facts_addr *a = &n->facts.addrs[i];
+
+		if (inv->vip.interface ? !strcmp(a->interface, inv->vip.interface) &&
+					 facts_same_subnet(a->address, inv->vip.address, a->prefix) :
+					 facts_same_address(a->address, n->address))
+			own = a;
+	}
+	if (!own && inv->vip.interface)
+		PROBLEM(n, "correct vip.interface or vip.address in hactl.yaml",
+			"interface '%s' has no address in the subnet of the VIP %s", inv->vip.interface,
+			inv->vip.address);
+	else if (!own)
+		PROBLEM(n, "correct the node's address in hactl.yaml, or give vip.interface",
+			"no interface carries the address %s", n->address);
+	else if (!inv->vip.prefix && !facts_same_subnet(own->address, inv->vip.address, own->prefix))
+		PROBLEM(n, "choose a VIP in that subnet, or give it with its own prefix length: vip.address: ADDRESS/LEN",
+			"the VIP %s is not in the subnet of %s/%d on %s", inv->vip.address, own->address,
+			own->prefix, own->interface);
+}
+
+static void check_foreign_file(struct steps_node *n)
+{
+	const struct facts *f = &n->facts;
+
+	if (f->has_keepalived_conf && !f->keepalived_conf_packaged && !n->run->opt.force &&
+	    !ha_is_ours(buf_str(&f->keepalived_conf)))
+		PROBLEM(n, "--force replaces it and keeps a copy beside it",
+			"/etc/keepalived/keepalived.conf was written by somebody else");
+}
+
+/* A VIP that answers although none of our nodes carries it belongs to somebody else. */
+static void check_vip_free(struct steps_run *run)
+{
+	const char *vip = run->inv->vip.address;
+	struct steps_node *asked = NULL;
+
+	for (size_t i = 0; i < run->n; i++) {
+		if (steps_seen(&run->nodes[i]) && facts_addr(&run->nodes[i].facts, vip))
+			return;
+		if (run->nodes[i].facts.vip_answers)
+			asked = &run->nodes[i];
+	}
+	if (asked && !run->api)
+		PROBLEM(asked, "choose a VIP that is free", "the VIP %s answers already, and none of the nodes holds it", vip);
+}
+
+static void check_unique(struct steps_run *run)
+{
+	for (size_t i = 0; i < run->n; i++) {
+		const struct facts *a = &run->nodes[i].facts;
+
+		for (size_t j = 0; j < i && steps_seen(&run->nodes[i]); j++) {
+			const struct facts *b = &run->nodes[j].facts;
+
+			if (!steps_seen(&run->nodes[j]))
+				continue;
+			if (!strcmp(a->hostname, b->hostname))
+				PROBLEM(&run->nodes[i], "hostnamectl set-hostname NAME",
+					"has the hostname of %s: '%s'", run->nodes[j].inv->name, a->hostname);
+			if (*a->machine_id && !strcmp(a->machine_id, b->machine_id))
+				PROBLEM(&run->nodes[i], "rm /etc/machine-id; systemd-machine-id-setup; reboot",
+					"has the machine-id of %s; was one cloned from the other?",
+					run->nodes[j].inv->name);
+		}
+	}
+}
+
+static int64_t clock_middle(const struct steps_node *n)
+{
+	return (n->facts.clock_early_ms + n->facts.clock_late_ms) / 2;
+}
+
+/* The node whose clock has as many before it as behind it. */
+static struct steps_node *median_clock(struct steps_run *run)
+{
+	size_t seen = 0;
+
+	for (size_t i = 0; i < run->n; i++)
+		seen += steps_seen(&run->nodes[i]);
+	for (size_t i = 0; i < run->n; i++) {
+		int64_t mine = clock_middle(&run->nodes[i]);
+		size_t before = 0, same = 0;
+
+		for (size_t j = 0; j < run->n && steps_seen(&run->nodes[i]); j++) {
+			before += steps_seen(&run->nodes[j]) && clock_middle(&run->nodes[j]) < mine;
+			same += steps_seen(&run->nodes[j]) && clock_middle(&run->nodes[j]) == mine;
+		}
+		if (steps_seen(&run->nodes[i]) && before <= (seen - 1) / 2 && before + same > (seen - 1) / 2)
+			return &run->nodes[i];
+	}
+	return NULL;
+}
+
+/* Offsets are known as intervals; a skew is one that holds however the true values lie. */
+static void check_clocks(struct steps_run *run)
+{
+	const struct steps_node *m = median_clock(run);
+
+	for (size_t i = 0; m && i < run->n; i++) {
+		struct steps_node *n = &run->nodes[i];
+		int64_t ahead = n->facts.clock_early_ms - m->facts.clock_late_ms;
+		int64_t behind = m->facts.clock_early_ms - n->facts.clock_late_ms;
+
+		if (steps_seen(n) && (ahead > MAX_SKEW_MS || behind > MAX_SKEW_MS))
+			PROBLEM(n, "let chrony or systemd-timesyncd set it",
+				"the clock is %.1f s %s that of %s",
+				(double)(ahead > behind ? ahead : behind) / 1000,
+				ahead > behind ? "ahead of" : "behind", m->inv->name);
+	}
+}
+
+static void check_node(struct steps_node *n)
+{
+	bool vip = n->inv->control_plane && steps_uses_keepalived(n->run);
+
+	check_programs(n);
+	if (!steps_in_cluster(n))
+		check_newcomer(n);
+	if (vip)
+		check_vip(n);
+	if (vip)
+		check_foreign_file(n);
+}
+
+static int look_preflight(struct plan_node *p, bool *done, struct err *err)
+{
+	struct steps_run *run = steps_node(p)->run;
+
+	*done = true;
+	for (size_t i = 0; i < run->n; i++)
+		if (steps_seen(&run->nodes[i]))
+			check_node(&run->nodes[i]);
+	check_unique(run);
+	check_clocks(run);
+	if (steps_uses_keepalived(run))
+		check_vip_free(run);
+	if (!run->plan.nproblems)
+		return 0;
+	return err_set(err, ERR_FAILED, "%d problem%s found; nothing was changed", run->plan.nproblems,
+		       run->plan.nproblems == 1 ? "" : "s");
+}
+
+static const struct plan_step preflight_steps[] = {
+	{ .name = "preflight", .title = "checks", .check = look_preflight },
+	{ .name = NULL },
+};
+
+/* Always: the nodes that could be reached are checked even when others could not. */
+const struct plan_phase steps_preflight = { .name = "preflight", .scope = PLAN_ONCE,
+					    .steps = preflight_steps, .always = true };
