@@ -47,6 +47,7 @@ struct kube_node {
 	bool ready;
 	char *not_ready_reason; /* of the Ready condition when not ready: may be "" */
 	bool control_plane; /* has a node-role label of either name */
+	struct strs labels; /* "key=value" */
 	struct kube_taint *taints;
 	size_t ntaints;
 };
@@ -64,7 +65,11 @@ int kube_list_nodes(struct kube *k, struct kube_nodes *out, struct err *err) MUS
 int kube_set_taint(struct kube *k, const char *node, const char *key, const char *effect,
 		   bool present, bool *changed, struct err *err) MUST_CHECK;
 
-/* Sets labels ("key", "value" pairs, ends in NULL) and taints as given; only what differs. */
+/* The same for a taint with a value; NULL: whatever it is. */
+int kube_set_taint_value(struct kube *k, const char *node, const char *key, const char *value,
+			 const char *effect, bool present, bool *changed, struct err *err) MUST_CHECK;
+
+/* Sets labels ("key", "value" pairs, ends in NULL); only what differs. */
 int kube_set_labels(struct kube *k, const char *node, const char *const *pairs, bool *changed,
 		    struct err *err) MUST_CHECK;
 

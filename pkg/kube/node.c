@@ -61,6 +61,15 @@ static char *why_not_ready(const json_t *condition)
 	return out;
 }
 
+static void read_labels(const json_t *labels, struct kube_node *out)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)labels, key, value)
+		strs_printf(&out->labels, "%s=%s", key, json_string_value(value) ? json_string_value(value) : "");
+}
+
 static void read_node(const json_t *node, struct kube_node *out)
 {
 	const json_t *metadata = json_object_get(node, "metadata");
@@ -78,6 +87,7 @@ static void read_node(const json_t *node, struct kube_node *out)
 				 json_object_get(labels, "node-role.kubernetes.io/master"),
 	};
 	out->not_ready_reason = out->ready ? copy("") : why_not_ready(ready);
+	read_labels(labels, out);
 	read_taints(json_object_get(json_object_get(node, "spec"), "taints"), out);
 }
 
@@ -89,6 +99,7 @@ static void release_node(struct kube_node *n)
 		free(n->taints[i].effect);
 	}
 	free(n->taints);
+	strs_release(&n->labels);
 	free(n->name);
 	free(n->version);
 	free(n->internal_ip);
@@ -239,13 +250,19 @@ static int change_node(struct kube *k, const char *name, edit_node *edit, const 
 }
 
 struct wanted_taint {
-	const char *key, *effect;
+	const char *key, *value, *effect; /* value NULL: whatever it is */
 	bool present;
 };
 
+/* The API knows a taint by key and effect. */
 static bool is_taint(const json_t *item, const struct wanted_taint *w)
 {
 	return !strcmp(text_of(item, "key"), w->key) && !strcmp(text_of(item, "effect"), w->effect);
+}
+
+static bool as_wanted(const json_t *item, const struct wanted_taint *w)
+{
+	return !w->value || !strcmp(text_of(item, "value"), w->value);
 }
 
 static json_t *edit_taints(const json_t *node, const void *wanted)
@@ -253,32 +270,39 @@ static json_t *edit_taints(const json_t *node, const void *wanted)
 	const struct wanted_taint *w = wanted;
 	const json_t *old = json_object_get(json_object_get(node, "spec"), "taints");
 	json_t *taints = json_array(), *item;
-	bool found = false;
+	bool found = false, good = false;
 	size_t i;
 
 	json_array_foreach(old, i, item) {
 		bool it = is_taint(item, w);
 
 		found |= it;
+		good |= it && as_wanted(item, w);
 		if (!it)
 			json_array_append(taints, item);
 	}
-	if (found == w->present) {
+	if (w->present ? good : !found) {
 		json_decref(taints);
 		return NULL;
 	}
 	if (w->present)
-		json_array_append_new(taints, json_pack("{s:s, s:s}", "key", w->key,
-							"effect", w->effect));
+		json_array_append_new(taints, json_pack("{s:s, s:s*, s:s}", "key", w->key, "value",
+							w->value, "effect", w->effect));
 	return json_pack("{s:{s:o}}", "spec", "taints", taints);
+}
+
+int kube_set_taint_value(struct kube *k, const char *node, const char *key, const char *value,
+			 const char *effect, bool present, bool *changed, struct err *err)
+{
+	const struct wanted_taint wanted = { key, value, effect, present };
+
+	return change_node(k, node, edit_taints, &wanted, changed, err);
 }
 
 int kube_set_taint(struct kube *k, const char *node, const char *key, const char *effect,
 		   bool present, bool *changed, struct err *err)
 {
-	const struct wanted_taint wanted = { key, effect, present };
-
-	return change_node(k, node, edit_taints, &wanted, changed, err);
+	return kube_set_taint_value(k, node, key, NULL, effect, present, changed, err);
 }
 
 static json_t *edit_labels(const json_t *node, const void *wanted)
