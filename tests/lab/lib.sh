@@ -26,11 +26,13 @@ pass() { passed=$((passed + 1)); echo "ok    $*"; }
 fail() { failed=$((failed + 1)); echo "FAIL  $*"; }
 shown() { sed 's/^/      | /' | tail -40; }
 
-# holds SENTENCE CMD...: CMD exits 0.
+# holds SENTENCE CMD...: CMD exits 0. What it said is in $W/said when it has ended.
 holds() {
-  local sentence=$1
+  local sentence=$1 status=0
   shift
-  if "$@" >"$W/said" 2>&1; then pass "$sentence"; else fail "$sentence (exit $?)"; shown <"$W/said"; fi
+  "$@" >"$W/says" 2>&1 || status=$?
+  mv "$W/says" "$W/said"
+  if [ $status = 0 ]; then pass "$sentence"; else fail "$sentence (exit $status)"; shown <"$W/said"; fi
 }
 
 # refuses STATUS SENTENCE REGEX... -- CMD...: CMD exits with STATUS and what it says matches every REGEX.

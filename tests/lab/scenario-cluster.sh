@@ -23,8 +23,8 @@ proxies_run() {
     [ "$(awk '$2 == "1/1" && $3 == "Running"' "$W/proxies" | wc -l)" = 4 ]
 }
 holds "kube-proxy runs on all 4: its document survived" within 60 proxies_run
-taints_left() { kubectl get nodes -o jsonpath='{.items[*].spec.taints[*].key}' | tee "$W/taints"; ! grep -q node-role "$W/taints"; }
-holds "no control-plane node is tainted" taints_left
+untainted() { kubectl get nodes -o jsonpath='{.items[*].spec.taints[*].key}' | tee "$W/taints"; ! grep -q node-role "$W/taints"; }
+holds "no control-plane node is tainted" untainted
 keys_are_private() {
   local n key
   for n in m1 m2 m3; do
