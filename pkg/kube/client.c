@@ -1,9 +1,11 @@
 #define _GNU_SOURCE
 #include "kube/client.h"
 
-#include <limits.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "kube/config.h"
@@ -18,7 +20,7 @@ struct kube {
 	struct kube_config config;
 	struct kube_dial dial;
 	bool tunnel;        /* the direct way failed once and dial did not */
-	int fd;             /* a dialled socket that libcurl has not taken yet, or -1 */
+	int dialled, placeholder; /* sockets of the request that goes through the tunnel */
 	char *to_host;      /* of kube_connect_to, or NULL */
 	int to_port;
 	char *trust, *where; /* for messages */
@@ -26,6 +28,7 @@ struct kube {
 
 int kube_init(struct err *err)
 {
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL's writes raise it; CURLOPT_NOSIGNAL leaves it to us */
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_set(err, ERR_FAILED, "libcurl cannot be initialised");
 	return 0;
@@ -59,7 +62,6 @@ struct kube *kube_open(const char *name, const char *text, size_t len, const str
 
 	if (!k)
 		abort();
-	k->fd = -1;
 	if (kube_config_read(name, text, len, &k->config, err) < 0) {
 		free(k);
 		return NULL;
@@ -96,21 +98,31 @@ void kube_connect_to(struct kube *k, const char *host, int port)
 	name_target(k);
 }
 
-/* Gives libcurl the dialled socket, once. */
-static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+/*
+ * How libcurl comes to a socket that is connected already.  CURL_SOCKOPT_ALREADY_CONNECTED would
+ * be the way, but 7.88 (Debian 12) connects such a socket all the same (curl issue 10626).  So
+ * it gets a datagram socket, for which connecting does nothing, and before the TLS handshake the
+ * dialled one takes that one's place.
+ */
+static curl_socket_t open_placeholder(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct kube *k = arg;
-	int fd = k->fd;
 
-	(void)purpose, (void)address;
-	k->fd = -1;
-	return fd < 0 ? CURL_SOCKET_BAD : fd;
+	(void)purpose, (void)a;
+	k->placeholder = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return k->placeholder;
 }
 
-static int already_connected(void *arg, curl_socket_t fd, curlsocktype purpose)
+static CURLcode enter_tunnel(CURL *c, void *ssl_ctx, void *arg)
 {
-	(void)arg, (void)fd, (void)purpose;
-	return CURL_SOCKOPT_ALREADY_CONNECTED;
+	struct kube *k = arg;
+	int flags = fcntl(k->dialled, F_GETFL);
+
+	(void)c, (void)ssl_ctx;
+	if (flags < 0 || fcntl(k->dialled, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    dup3(k->dialled, k->placeholder, O_CLOEXEC) < 0)
+		return CURLE_COULDNT_CONNECT;
+	return CURLE_OK;
 }
 
 static void set_blob(CURL *c, CURLoption option, const struct buf *b)
@@ -147,9 +159,10 @@ static struct curl_slist *set_target(struct kube *k)
 	curl_easy_setopt(k->curl, CURLOPT_CONNECT_TO, list);
 	if (!k->tunnel)
 		return list;
-	curl_easy_setopt(k->curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(k->curl, CURLOPT_OPENSOCKETFUNCTION, open_placeholder);
 	curl_easy_setopt(k->curl, CURLOPT_OPENSOCKETDATA, k);
-	curl_easy_setopt(k->curl, CURLOPT_SOCKOPTFUNCTION, already_connected);
+	curl_easy_setopt(k->curl, CURLOPT_SSL_CTX_FUNCTION, enter_tunnel);
+	curl_easy_setopt(k->curl, CURLOPT_SSL_CTX_DATA, k);
 	/* While the tunnel is open the machine it goes through runs nothing else. */
 	curl_easy_setopt(k->curl, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(k->curl, CURLOPT_FORBID_REUSE, 1L);
@@ -236,15 +249,13 @@ static int through_tunnel(struct kube *k, const struct kube_request *q, int time
 	auto_transfer struct transfer t = { .max = ANSWER_MAX };
 	CURLcode code;
 
-	if (k->dial.dial(k->dial.ctx, target_host(k), target_port(k), &k->fd, err) < 0) {
+	if (k->dial.dial(k->dial.ctx, target_host(k), target_port(k), &k->dialled, err) < 0) {
 		err->kind = ERR_CONNECT;
 		return err_wrap(err, "%s: cannot connect through the tunnel", k->where);
 	}
 	k->tunnel = true;
 	code = transfer(k, q, timeout_ms, &t);
-	if (k->fd >= 0) /* libcurl failed before it asked for it */
-		close(k->fd);
-	k->fd = -1;
+	close(k->dialled);
 	return finish(k, code, &t, a, err);
 }
 

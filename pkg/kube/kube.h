@@ -21,7 +21,7 @@ struct kube_dial {
 	void *ctx;
 };
 
-/* Call once, before any thread. */
+/* Call once, before any thread.  The process ignores SIGPIPE from then on. */
 int kube_init(struct err *err) MUST_CHECK;
 
 /* text is a kubeconfig with inline data (admin.conf); name is for messages; dial may be NULL. */
@@ -45,7 +45,8 @@ struct kube_taint {
 struct kube_node {
 	char *name, *version, *internal_ip;
 	bool ready;
-	char *not_ready_reason; /* of the Ready condition when not ready: may be "" */
+	char *not_ready_reason; /* "KubeletNotReady: message" of the Ready condition; "" when ready
+				 * or when the node has said nothing yet */
 	bool control_plane; /* has a node-role label of either name */
 	struct strs labels; /* "key=value" */
 	struct kube_taint *taints;
@@ -69,7 +70,7 @@ int kube_set_taint(struct kube *k, const char *node, const char *key, const char
 int kube_set_taint_value(struct kube *k, const char *node, const char *key, const char *value,
 			 const char *effect, bool present, bool *changed, struct err *err) MUST_CHECK;
 
-/* Sets labels ("key", "value" pairs, ends in NULL); only what differs. */
+/* Sets labels ("key", "value" pairs, ends in NULL); only what differs is sent. */
 int kube_set_labels(struct kube *k, const char *node, const char *const *pairs, bool *changed,
 		    struct err *err) MUST_CHECK;
 

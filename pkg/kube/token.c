@@ -11,10 +11,10 @@
 
 static const char secrets[] = "/api/v1/namespaces/kube-system/secrets";
 
+static const char set[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+
 static bool is_token(const char *t)
 {
-	static const char set[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-
 	return strspn(t, set) == ID_LEN && t[ID_LEN] == '.' &&
 	       strspn(t + ID_LEN + 1, set) == SECRET_LEN && !t[ID_LEN + 1 + SECRET_LEN];
 }
@@ -86,12 +86,13 @@ int kube_create_token(struct kube *k, const char *token, int ttl_s, struct err *
 
 int kube_delete_token(struct kube *k, const char *token_id, struct err *err)
 {
-	auto_free char *name = NULL, *path = NULL;
+	auto_free char *path = NULL;
 	auto_answer struct kube_answer a = { 0 };
 	int tries;
 
-	if (asprintf(&name, "/bootstrap-token-%.*s", ID_LEN, token_id) < 0 ||
-	    asprintf(&path, "%s%s", secrets, name) < 0)
+	if (strspn(token_id, set) != ID_LEN || token_id[ID_LEN])
+		return err_set(err, ERR_FAILED, "not the id of a bootstrap token: it has 6 of [a-z0-9]");
+	if (asprintf(&path, "%s/bootstrap-token-%s", secrets, token_id) < 0)
 		abort();
 	const struct kube_request q = { .method = "DELETE", .path = path, .metadata_only = true };
 

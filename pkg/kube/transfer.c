@@ -62,6 +62,7 @@ void transfer_quote(struct buf *out, const char *text, size_t max)
 /* Results of certificate checks as in OpenSSL's x509_vfy.h. */
 enum {
 	V_OK = 0,
+	V_UNSPECIFIED = 1, /* libcurl's initial value: it stopped before the chain's was taken over */
 	V_UNABLE_TO_GET_ISSUER = 2,
 	V_SIGNATURE_FAILURE = 7,
 	V_NOT_YET_VALID = 9,
@@ -70,7 +71,14 @@ enum {
 	V_SELF_SIGNED_IN_CHAIN = 19,
 	V_UNABLE_TO_GET_ISSUER_LOCALLY = 20,
 	V_UNABLE_TO_VERIFY_LEAF = 21,
+	V_NO_HINT = -1,
 };
+
+static int foreign_ca(const struct transfer_words *w, struct err *err)
+{
+	return err_set(err, ERR_CONNECT, "%s: the server's certificate is not signed by %s; another "
+		       "cluster or server answers at this address", w->where, w->trust);
+}
 
 static int not_trusted(CURL *c, const struct transfer *t, const struct transfer_words *w,
 		       struct err *err)
@@ -78,8 +86,9 @@ static int not_trusted(CURL *c, const struct transfer *t, const struct transfer_
 	long result = V_OK;
 
 	curl_easy_getinfo(c, CURLINFO_SSL_VERIFYRESULT, &result);
-	switch (result) {
-	case V_OK: /* the chain is good: what is left is the name */
+	switch (w->name ? result : V_NO_HINT) {
+	case V_OK:
+	case V_UNSPECIFIED: /* the chain is good: what is left is the name */
 		return err_set(err, ERR_CONNECT, "%s: the server's certificate does not hold the "
 			       "name '%s'; add it to the API server's certSANs", w->where, w->name);
 	case V_NOT_YET_VALID:
@@ -94,9 +103,7 @@ static int not_trusted(CURL *c, const struct transfer *t, const struct transfer_
 	case V_SELF_SIGNED_IN_CHAIN:
 	case V_UNABLE_TO_GET_ISSUER_LOCALLY:
 	case V_UNABLE_TO_VERIFY_LEAF:
-		return err_set(err, ERR_CONNECT, "%s: the server's certificate is not signed by %s; "
-			       "another cluster or server answers at this address", w->where,
-			       w->trust);
+		return foreign_ca(w, err);
 	}
 	return err_set(err, ERR_CONNECT, "%s: the server's certificate is refused: %s", w->where,
 		       t->text);
@@ -118,6 +125,13 @@ static int not_reached(CURL *c, const struct transfer *t, CURLcode code,
 			       "routes and firewalls", w->where);
 	return err_set(err, ERR_CONNECT, "%s: cannot connect: %s; check that the server runs and "
 		       "that its address is right", w->where, saved ? strerror((int)saved) : t->text);
+}
+
+/* Where the foreign CA has the name of ours, as all CAs of kubeadm have, the failure that libcurl
+ * sees is not of the TLS layer but of the signature's arithmetic. */
+static bool bad_signature(const char *text)
+{
+	return strstr(text, " routines::") && !strstr(text, ":SSL routines::");
 }
 
 int transfer_failed(CURL *c, const struct transfer *t, CURLcode code,
@@ -143,6 +157,8 @@ int transfer_failed(CURL *c, const struct transfer *t, CURLcode code,
 	case CURLE_PARTIAL_FILE:
 		return err_set(err, ERR_CONNECT, "%s: the connection was lost: %s", w->where, text);
 	case CURLE_SSL_CONNECT_ERROR:
+		if (bad_signature(text))
+			return foreign_ca(w, err);
 		return err_set(err, ERR_CONNECT, "%s: no TLS connection: %s; does something else "
 			       "listen on this port?", w->where, text);
 	default:

@@ -22,7 +22,8 @@ void transfer_release(struct transfer *t); /* wipes */
 #define auto_transfer AUTO(transfer_release)
 
 /* CURLcode as an err of kind ERR_CONNECT.  where: what was spoken to; trust: whose CA
- * certificates the server's was checked with; name: the name it was checked for. */
+ * certificates the server's was checked with; name: the name it was checked for when it
+ * is an API server, else NULL. */
 struct transfer_words {
 	const char *where, *trust, *name;
 };
