@@ -153,7 +153,7 @@ static int list_page(struct kube *k, const char *path, struct kube_nodes *out, c
 int kube_list_nodes(struct kube *k, struct kube_nodes *out, struct err *err)
 {
 	auto_kube_nodes struct kube_nodes all = { NULL, 0 };
-	char *path, *more;
+	char *path, *more = NULL;
 
 	if (asprintf(&path, "/api/v1/nodes?limit=%d", PAGE) < 0)
 		abort();
