@@ -46,6 +46,7 @@ struct inventory {
 	int endpoint_port; /* 6443 */
 	const char *kubernetes_version; /* NULL: the kubeadm found on the nodes */
 	bool schedulable;
+	struct inv_ssh ssh; /* the cluster's; each node's own is complete already */
 	struct inv_node *nodes; /* control plane first, each in the file's order */
 	size_t nnodes, ncontrol_plane;
 	struct {

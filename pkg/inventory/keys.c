@@ -1,0 +1,140 @@
+#include "inventory/keys.h"
+
+#include "inventory/inventory.h"
+
+static const char *const api_versions[] = { "hactl/v1", NULL };
+static const char *const kinds[] = { "Cluster", NULL };
+static const char *const providers[] = { "keepalived", "none", NULL }; /* enum inv_vip_provider */
+static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
+
+/* Offsets count from struct inv_ssh. */
+static const struct inv_key ssh_keys[] = {
+	{ .name = "user", .type = INV_STR, .offset = offsetof(struct inv_ssh, user),
+	  .rule = &inv_user_rule, .fallback = "root",
+	  .help = "Who logs in. Anybody but root needs sudo on the nodes." },
+	{ .name = "port", .type = INV_INT, .offset = offsetof(struct inv_ssh, port),
+	  .min = 1, .max = 65535, .fallback = "22",
+	  .help = "The port of the SSH servers." },
+	{ .name = "identityFile", .type = INV_PATH, .offset = offsetof(struct inv_ssh, identity_file),
+	  .rule = &inv_path_rule, .example = "~/.ssh/id_ed25519",
+	  .otherwise = "the keys of the SSH agent and the usual files in ~/.ssh",
+	  .help = "The private key to log in with." },
+	{ .name = "knownHostsFile", .type = INV_PATH,
+	  .offset = offsetof(struct inv_ssh, known_hosts_file),
+	  .rule = &inv_path_rule, .example = "known_hosts",
+	  .otherwise = "~/.ssh/known_hosts, then /etc/ssh/ssh_known_hosts",
+	  .help = "The host keys to believe. Unknown ones are refused." },
+	{ .name = "connectTimeout", .type = INV_DURATION,
+	  .offset = offsetof(struct inv_ssh, connect_timeout_ms),
+	  .min = 100, .max = 600000, .fallback = "10s",
+	  .help = "How long a node may take to answer: 10s, 1500ms, or a number of seconds." },
+	{ .type = INV_END },
+};
+
+/* Offsets count from struct inv_taint. */
+const struct inv_key inv_taint_keys[] = {
+	{ .name = "key", .type = INV_STR, .offset = offsetof(struct inv_taint, key), .required = true,
+	  .rule = &inv_label_key_rule, .example = "dedicated", .help = "The key of the taint." },
+	{ .name = "value", .type = INV_STR, .offset = offsetof(struct inv_taint, value),
+	  .rule = &inv_label_value_rule, .fallback = "", .help = "Its value." },
+	{ .name = "effect", .type = INV_STR, .offset = offsetof(struct inv_taint, effect),
+	  .required = true, .choices = effects, .example = "NoSchedule", .help = "What it does." },
+	{ .type = INV_END },
+};
+
+/* Offsets count from struct inv_node. */
+const struct inv_key inv_node_keys[] = {
+	{ .name = "name", .type = INV_STR, .offset = offsetof(struct inv_node, name),
+	  .rule = &inv_name_rule, .example = "m1", .otherwise = "the address, when that is a DNS name",
+	  .help = "The name of the node in Kubernetes." },
+	{ .name = "address", .type = INV_STR, .offset = offsetof(struct inv_node, address),
+	  .required = true, .rule = &inv_host_rule, .example = "192.0.2.11",
+	  .help = "Where SSH reaches the node: an IPv4 or IPv6 address, or a DNS name." },
+	{ .name = "ssh", .type = INV_MAP, .offset = offsetof(struct inv_node, ssh), .keys = ssh_keys,
+	  .otherwise = "key by key, what the cluster's ssh says",
+	  .help = "What is different about SSH to this node." },
+	{ .name = "labels", .type = INV_LABELS, .offset = offsetof(struct inv_node, labels),
+	  .example = "{zone: a}", .otherwise = "none", .help = "Labels of the node: a map." },
+	{ .name = "taints", .type = INV_TAINTS, .offset = 0, .keys = inv_taint_keys,
+	  .example = "[dedicated=db:NoSchedule]", .otherwise = "none",
+	  .help = "Taints of the node: a list of KEY[=VALUE]:EFFECT or of maps with the keys key, "
+		  "value and effect." },
+	{ .type = INV_END },
+};
+
+/* Offsets of the rest count from struct inventory. */
+static const struct inv_key vip_keys[] = {
+	{ .name = "provider", .type = INV_CHOICE, .offset = offsetof(struct inventory, vip.provider),
+	  .choices = providers, .fallback = "keepalived",
+	  .help = "What brings clients to a living API server: keepalived carries a virtual IP over "
+		  "the control-plane nodes; with none the endpoint is somebody else's balancer." },
+	{ .name = "address", .type = INV_STR, .offset = offsetof(struct inventory, vip.address),
+	  .rule = &inv_vip_rule, .example = "192.0.2.9/24",
+	  .otherwise = "the endpoint, when that is an address; the prefix length of the interface",
+	  .help = "The virtual IP: a free address of the nodes' network, with or without its prefix "
+		  "length." },
+	{ .name = "interface", .type = INV_STR, .offset = offsetof(struct inventory, vip.interface),
+	  .rule = &inv_interface_rule, .example = "eth0",
+	  .otherwise = "on each node the one that carries the node's address",
+	  .help = "The network interface that takes the virtual IP." },
+	{ .name = "virtualRouterID", .type = INV_INT,
+	  .offset = offsetof(struct inventory, vip.virtual_router_id),
+	  .min = 1, .max = 255, .fallback = "51",
+	  .help = "Tells this cluster's VRRP from others in the same network: each needs its own." },
+	{ .name = "password", .type = INV_STR, .offset = offsetof(struct inventory, vip.password),
+	  .rule = &inv_password_rule, .secret = true, .example = "chng-me1",
+	  .otherwise = "made once, then read back from the nodes",
+	  .help = "The VRRP password. It guards against mistakes, not against attackers: it crosses "
+		  "the network as it is." },
+	{ .name = "unicast", .type = INV_BOOL, .offset = offsetof(struct inventory, vip.unicast),
+	  .fallback = "true",
+	  .help = "Whether the nodes speak VRRP to each other's addresses. With false they use "
+		  "multicast, which many networks drop." },
+	{ .type = INV_END },
+};
+
+static const struct inv_key kubeadm_keys[] = {
+	{ .name = "config", .type = INV_PATH, .offset = offsetof(struct inventory, kubeadm.config),
+	  .rule = &inv_path_rule, .example = "kubeadm-config.yaml",
+	  .otherwise = "documents that hactl makes",
+	  .help = "Your own kubeadm documents, of any API version: they are completed and moved to "
+		  "the version that the nodes' kubeadm reads." },
+	{ .name = "ignorePreflightErrors", .type = INV_STRS,
+	  .offset = offsetof(struct inventory, kubeadm.ignore_preflight_errors),
+	  .rule = &inv_preflight_rule, .example = "[Swap]", .otherwise = "none",
+	  .help = "Checks of kubeadm that may fail; hactl's own check of the same thing is silenced "
+		  "with them." },
+	{ .type = INV_END },
+};
+
+const struct inv_key inv_root_keys[] = {
+	{ .name = "apiVersion", .type = INV_CHOICE, .offset = INV_NOWHERE, .required = true,
+	  .choices = api_versions, .example = "hactl/v1", .help = "The version of this format." },
+	{ .name = "kind", .type = INV_CHOICE, .offset = INV_NOWHERE, .required = true,
+	  .choices = kinds, .example = "Cluster", .help = "What the file describes." },
+	{ .name = "name", .type = INV_STR, .offset = offsetof(struct inventory, name),
+	  .rule = &inv_name_rule, .fallback = "kubernetes", .help = "The name of the cluster." },
+	{ .name = "endpoint", .type = INV_STR, .offset = offsetof(struct inventory, endpoint),
+	  .required = true, .rule = &inv_endpoint_rule, .example = "192.0.2.9:6443",
+	  .help = "What every client of the API uses: the virtual IP or a name for it, and a port "
+		  "(6443). It goes into certificates and kubeconfigs, so choose it to last." },
+	{ .name = "kubernetesVersion", .type = INV_STR,
+	  .offset = offsetof(struct inventory, kubernetes_version),
+	  .rule = &inv_version_rule, .example = "v1.31.0",
+	  .otherwise = "the version of the kubeadm found on the nodes",
+	  .help = "The version of Kubernetes: v1.31.0, stable, or stable-1.31." },
+	{ .name = "schedulable", .type = INV_BOOL, .offset = offsetof(struct inventory, schedulable),
+	  .fallback = "false", .help = "Whether pods may run on control-plane nodes." },
+	{ .name = "controlPlane", .type = INV_NODES, .required = true, .keys = inv_node_keys,
+	  .help = "The control-plane nodes, the first one first. Use an odd number: 3 survive the "
+		  "failure of 1, 5 of 2." },
+	{ .name = "workers", .type = INV_NODES, .keys = inv_node_keys, .otherwise = "none",
+	  .help = "The other nodes." },
+	{ .name = "ssh", .type = INV_MAP, .offset = offsetof(struct inventory, ssh), .keys = ssh_keys,
+	  .help = "How to reach the nodes; a node's own ssh overrides it key by key." },
+	{ .name = "vip", .type = INV_MAP, .offset = 0, .keys = vip_keys,
+	  .help = "How the endpoint stays up when a node does not." },
+	{ .name = "kubeadm", .type = INV_MAP, .offset = 0, .keys = kubeadm_keys,
+	  .help = "What kubeadm is given." },
+	{ .type = INV_END },
+};

@@ -1,0 +1,281 @@
+#define _GNU_SOURCE
+#include "inventory/inventory.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/file.h"
+#include "ha/ha.h"
+#include "inventory/read.h"
+
+enum { BYTES_MAX = 1 << 20, DEPTH_MAX = 8, DEFAULT_API_PORT = 6443 };
+
+static int read_node(struct inv_reader *r, const struct yaml_node *y, const struct inv_ssh *ssh,
+		     struct inv_node *node, struct err *err)
+{
+	node->ssh = *ssh;
+	if (inv_read_map(r, y, inv_node_keys, node, err) < 0)
+		return -1;
+	if (!node->name && !inv_name_rule.ok(node->address))
+		return yaml_error(r->stream, y, err, "key 'name' is missing: the address '%s' cannot be the "
+				  "name of a node, which needs %s", node->address, inv_name_rule.allowed);
+	if (!node->name && !inv_is_dns_name(node->address))
+		return yaml_error(r->stream, y, err, "key 'name' is missing: for example name: m1");
+	if (!node->name)
+		node->name = node->address;
+	return 0;
+}
+
+/* Both lists, the control plane first, whatever the file's order. */
+static int read_nodes(struct inv_reader *r, const struct yaml_node *root, struct inventory *inv,
+		      struct err *err)
+{
+	const struct yaml_node *lists[] = { yaml_find(root, "controlPlane"), yaml_find(root, "workers") };
+	size_t n[2];
+
+	if (inv_count(r, lists[0], "controlPlane", "nodes: - {name: m1, address: 192.0.2.11}", &n[0], err) < 0 ||
+	    inv_count(r, lists[1], "workers", "nodes: - {name: w1, address: 192.0.2.21}", &n[1], err) < 0)
+		return -1;
+	if (!n[0])
+		return yaml_error(r->stream, lists[0], err, "controlPlane needs at least one node");
+	if (n[0] > ha_max_peers())
+		return yaml_error(r->stream, lists[0], err, "controlPlane has %zu nodes: VRRP has priorities "
+				  "for %zu", n[0], ha_max_peers());
+	inv->nodes = calloc(n[0] + n[1], sizeof(*inv->nodes));
+	if (!inv->nodes)
+		abort();
+	inv->ncontrol_plane = n[0];
+	for (int l = 0; l < 2; l++)
+		for (const struct yaml_node *y = n[l] ? lists[l]->child : NULL; y; y = y->next) {
+			struct inv_node *node = &inv->nodes[inv->nnodes++];
+
+			node->control_plane = l == 0;
+			if (read_node(r, y, &inv->ssh, node, err) < 0)
+				return -1;
+		}
+	return 0;
+}
+
+/* Where the file says a key of the i-th node, or the node itself. */
+static const struct yaml_node *node_at(const struct yaml_node *root, const struct inventory *inv,
+				       size_t i, const char *key)
+{
+	bool control_plane = i < inv->ncontrol_plane;
+	const struct yaml_node *y = yaml_find(root, control_plane ? "controlPlane" : "workers")->child;
+	const struct yaml_node *value;
+
+	for (i -= control_plane ? 0 : inv->ncontrol_plane; i; i--)
+		y = y->next;
+	value = yaml_find(y, key);
+	return value ? value : y;
+}
+
+static int check_unique(const struct inv_reader *r, const struct yaml_node *root,
+			const struct inventory *inv, struct err *err)
+{
+	for (size_t i = 1; i < inv->nnodes; i++) {
+		const struct inv_node *a = &inv->nodes[i];
+
+		for (size_t j = 0; j < i; j++) {
+			const struct inv_node *b = &inv->nodes[j];
+
+			if (!strcmp(a->name, b->name))
+				return yaml_error(r->stream, node_at(root, inv, i, "name"), err,
+						  "two nodes are named '%s'", a->name);
+			if (inv_same_host(a->address, b->address))
+				return yaml_error(r->stream, node_at(root, inv, i, "address"), err,
+						  "'%s' is the address of node %s already", a->address,
+						  b->name);
+		}
+	}
+	return 0;
+}
+
+static void split_endpoint(struct inv_reader *r, struct inventory *inv)
+{
+	char host[INV_HOST_MAX];
+	unsigned char bytes[16];
+	int port = DEFAULT_API_PORT, rc = inv_split_host(inv->endpoint, host, &port);
+	bool bracket = inv_address(host, bytes) == AF_INET6;
+
+	assert(!rc); /* the key's rule has seen it */
+	(void)rc;
+	strs_add(&r->strings, host);
+	inv->endpoint_host = r->strings.v[r->strings.n - 1];
+	inv->endpoint_port = port;
+	strs_printf(&r->strings, "%s%s%s:%d", bracket ? "[" : "", host, bracket ? "]" : "", port);
+	inv->endpoint = r->strings.v[r->strings.n - 1];
+}
+
+/* kubeadm takes versions with and without the v; here they all have it. */
+static void complete_version(struct inv_reader *r, struct inventory *inv)
+{
+	const char *v = inv->kubernetes_version;
+
+	if (!v || *v < '0' || *v > '9')
+		return;
+	strs_printf(&r->strings, "v%s", v);
+	inv->kubernetes_version = r->strings.v[r->strings.n - 1];
+}
+
+static void split_vip(struct inv_reader *r, struct inventory *inv)
+{
+	const char *slash = inv->vip.address ? strchr(inv->vip.address, '/') : NULL;
+
+	if (!slash)
+		return;
+	inv->vip.prefix = atoi(slash + 1);
+	strs_printf(&r->strings, "%.*s", (int)(slash - inv->vip.address), inv->vip.address);
+	inv->vip.address = r->strings.v[r->strings.n - 1];
+}
+
+static int check_endpoint(const struct inv_reader *r, const struct yaml_node *root,
+			  struct inventory *inv, struct err *err)
+{
+	const struct yaml_node *endpoint = yaml_find(root, "endpoint");
+	unsigned char bytes[16];
+	bool numeric = inv_address(inv->endpoint_host, bytes) != 0;
+
+	if (inv->vip.provider == INV_VIP_NONE)
+		return 0;
+	if (!inv->vip.address && !numeric)
+		return yaml_error(r->stream, endpoint, err, "the endpoint '%s' is a name: say in vip.address "
+				  "which virtual IP it stands for", inv->endpoint_host);
+	if (!inv->vip.address)
+		inv->vip.address = inv->endpoint_host;
+	if (numeric && !inv_same_host(inv->endpoint_host, inv->vip.address))
+		return yaml_error(r->stream, endpoint, err, "the endpoint '%s' is not the virtual IP '%s' of "
+				  "vip.address: use that address or a DNS name for it", inv->endpoint_host,
+				  inv->vip.address);
+	return 0;
+}
+
+/* The VIP among the addresses of the nodes: nobody's own, and of their family. */
+static int check_vip(const struct inv_reader *r, const struct yaml_node *root,
+		     const struct inventory *inv, struct err *err)
+{
+	unsigned char bytes[16];
+	int family = inv->vip.address ? inv_address(inv->vip.address, bytes) : 0;
+
+	if (inv->vip.provider == INV_VIP_NONE)
+		return 0;
+	for (size_t i = 0; i < inv->nnodes; i++) {
+		const struct inv_node *node = &inv->nodes[i];
+		const struct yaml_node *at = node_at(root, inv, i, "address");
+		int own = inv_address(node->address, bytes);
+
+		if (inv_same_host(node->address, inv->vip.address) ||
+		    inv_same_host(node->address, inv->endpoint_host))
+			return yaml_error(r->stream, at, err, "node %s has the address of the endpoint: the "
+					  "virtual IP must be an address of its own", node->name);
+		if (node->control_plane && own && own != family)
+			return yaml_error(r->stream, at, err, "node %s has an %s address, but the virtual IP "
+					  "'%s' is %s: keepalived needs both alike", node->name,
+					  own == AF_INET6 ? "IPv6" : "IPv4", inv->vip.address,
+					  family == AF_INET6 ? "IPv6" : "IPv4");
+	}
+	return 0;
+}
+
+static void warn(const struct inv_reader *r, const struct yaml_node *at, struct inventory *inv,
+		 const char *message)
+{
+	at = at->key;
+	strs_printf(&inv->warnings, "%s:%d:%d: %s", !strcmp(r->path, "-") ? "standard input" : r->path,
+		    at->line, at->column, message);
+}
+
+static void add_warnings(const struct inv_reader *r, const struct yaml_node *root,
+			 struct inventory *inv)
+{
+	const char *advice = ha_advice((int)inv->ncontrol_plane);
+
+	if (advice)
+		warn(r, yaml_find(root, "controlPlane"), inv, advice);
+	for (size_t i = 0; i < inv->ncontrol_plane && inv->ncontrol_plane > 1; i++)
+		if (inv_same_host(inv->nodes[i].address, inv->endpoint_host))
+			warn(r, yaml_find(root, "endpoint"), inv,
+			     "the endpoint is the address of one control-plane node: when that fails, the "
+			     "API is gone; use a balancer's address or vip.provider: keepalived");
+}
+
+static int read_cluster(struct inv_reader *r, struct inventory *inv, struct err *err)
+{
+	const struct yaml_node *root = yaml_count(r->stream) ? yaml_root(r->stream, 0) : NULL;
+
+	if (!root)
+		return err_set(err, ERR_CONFIG, "%s: the file is empty: hactl config init writes one",
+			       r->path);
+	if (yaml_count(r->stream) > 1 && yaml_root(r->stream, 1))
+		return yaml_error(r->stream, yaml_root(r->stream, 1), err,
+				  "a second document: the file describes one cluster");
+	inv_defaults(inv_root_keys, inv);
+	if (inv_read_map(r, root, inv_root_keys, inv, err) < 0)
+		return -1;
+	split_endpoint(r, inv);
+	split_vip(r, inv);
+	complete_version(r, inv);
+	if (read_nodes(r, root, inv, err) < 0 || check_unique(r, root, inv, err) < 0 ||
+	    check_endpoint(r, root, inv, err) < 0 || check_vip(r, root, inv, err) < 0)
+		return -1;
+	add_warnings(r, root, inv);
+	return 0;
+}
+
+static void free_reader(struct inv_reader *r)
+{
+	if (!r)
+		return;
+	yaml_stream_free(r->stream);
+	strs_release(&r->strings);
+	free(r);
+}
+
+int inventory_load(const char *path, struct inventory *inv, struct err *err)
+{
+	const struct yaml_limits limits = { BYTES_MAX, DEPTH_MAX, true };
+	const char *name = strcmp(path, "-") ? path : "standard input";
+	auto_wipe struct buf text = BUF_INIT;
+	struct inv_reader *r;
+
+	*inv = (struct inventory){ .path = strdup(path) };
+	inv->owner = r = calloc(1, sizeof(*r));
+	if (!inv->path || !r)
+		abort();
+	r->path = inv->path;
+	if (file_read(path, BYTES_MAX, &text, err) < 0) {
+		err->kind = ERR_CONFIG;
+	} else {
+		r->stream = yaml_parse(name, buf_str(&text), text.len, &limits, err);
+		if (r->stream && !read_cluster(r, inv, err))
+			return 0;
+	}
+	inventory_release(inv);
+	return -1;
+}
+
+void inventory_release(struct inventory *inv)
+{
+	for (size_t i = 0; i < inv->nnodes; i++) {
+		strs_release(&inv->nodes[i].labels);
+		free(inv->nodes[i].taints);
+	}
+	free(inv->nodes);
+	if (inv->vip.password)
+		explicit_bzero((char *)inv->vip.password, strlen(inv->vip.password));
+	strs_release(&inv->kubeadm.ignore_preflight_errors);
+	strs_release(&inv->warnings);
+	free_reader(inv->owner);
+	free(inv->path);
+	*inv = (struct inventory){ 0 };
+}
+
+const struct inv_node *inventory_node(const struct inventory *inv, const char *name)
+{
+	for (size_t i = 0; i < inv->nnodes; i++)
+		if (!strcmp(inv->nodes[i].name, name))
+			return &inv->nodes[i];
+	return NULL;
+}

@@ -1,0 +1,117 @@
+/* Every folder of tests/golden/inventory: what inventory_load makes of the file in. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "inventory/inventory.h"
+
+static const char folder[] = "tests/golden/inventory";
+
+static const char *word(const char *s)
+{
+	return s ? s : "-";
+}
+
+static void show_ssh(const struct inv_ssh *s, struct buf *out)
+{
+	buf_printf(out, "%s:%d key %s known %s timeout %d ms", s->user, s->port, word(s->identity_file),
+		   word(s->known_hosts_file), s->connect_timeout_ms);
+}
+
+static void show_node(const struct inv_node *n, struct buf *out)
+{
+	auto_free char *labels = strs_join(&n->labels, " ");
+
+	buf_printf(out, "%s %s at %s, ssh ", n->control_plane ? "control-plane" : "worker", n->name,
+		   n->address);
+	show_ssh(&n->ssh, out);
+	buf_printf(out, ", labels [%s], taints [", labels);
+	for (size_t i = 0; i < n->ntaints; i++)
+		buf_printf(out, "%s%s=%s:%s", i ? " " : "", n->taints[i].key, n->taints[i].value,
+			   n->taints[i].effect);
+	buf_puts(out, "]\n");
+}
+
+static void show(const struct inventory *inv, struct buf *out)
+{
+	auto_free char *ignored = strs_join(&inv->kubeadm.ignore_preflight_errors, " ");
+
+	buf_printf(out, "cluster %s endpoint %s (%s port %d) version %s schedulable %d\nssh ", inv->name,
+		   inv->endpoint, inv->endpoint_host, inv->endpoint_port, word(inv->kubernetes_version),
+		   inv->schedulable);
+	show_ssh(&inv->ssh, out);
+	buf_printf(out, "\nvip provider %d address %s/%d interface %s id %d password %s unicast %d\n",
+		   inv->vip.provider, word(inv->vip.address), inv->vip.prefix, word(inv->vip.interface),
+		   inv->vip.virtual_router_id, word(inv->vip.password), inv->vip.unicast);
+	buf_printf(out, "kubeadm config %s ignore [%s]\n", word(inv->kubeadm.config), ignored);
+	for (size_t i = 0; i < inv->nnodes; i++)
+		show_node(&inv->nodes[i], out);
+	for (size_t i = 0; i < inv->warnings.n; i++)
+		buf_printf(out, "warning %s\n", inv->warnings.v[i]);
+}
+
+static void run_case(const char *name)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_buf struct buf got = BUF_INIT, want = BUF_INIT;
+	auto_inventory struct inventory inv = { 0 };
+	auto_free char *from = getcwd(NULL, 0), *path = NULL;
+
+	assert_true(asprintf(&path, "%s/%s", folder, name) > 0);
+	assert_int_equal(chdir(path), 0);
+	if (inventory_load("in", &inv, &err) < 0) {
+		assert_int_equal(err.kind, ERR_CONFIG);
+		buf_printf(&got, "%s\n", err.msg);
+	} else {
+		show(&inv, &got);
+	}
+	if (getenv("GOLDEN_WRITE")) {
+		struct err ignored = ERR_INIT;
+
+		assert_int_equal(file_write("out", got.data, got.len, 0644, &ignored), 0);
+	}
+	err_clear(&err);
+	assert_int_equal(file_read("out", 1 << 16, &want, &err), 0);
+	assert_int_equal(chdir(from), 0);
+	if (strcmp(buf_str(&got), buf_str(&want)))
+		print_error("in %s\n", path);
+	assert_string_equal(buf_str(&got), buf_str(&want));
+}
+
+static int visible(const struct dirent *d)
+{
+	return d->d_name[0] != '.';
+}
+
+static void every_case_reads_as_written_down(void **state)
+{
+	struct dirent **names;
+	int n = scandir(folder, &names, visible, alphasort);
+
+	(void)state;
+	assert_true(n > 0);
+	for (int i = 0; i < n; i++) {
+		run_case(names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_case_reads_as_written_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
