@@ -168,6 +168,32 @@ build_images() {
   recipe build_rootfs build_kubernetes build_images image libs >"$CACHE/images/.done"
 }
 
+# containerd's directory with the images loaded. Every node's disk gets hard links to it: containerd only
+# ever adds and removes files in there, except its databases.
+# shellcheck disable=SC2016 # the inner shell expands it
+build_disk() {
+  local d=$CACHE/containerd
+  built "$d.done" "$(recipe build_disk) $(cat "$CACHE/images/.done")" && return
+  say "containerd's directory"
+  rm -rf "$d"; mkdir -p "$d"
+  unshare --mount sh -ec '
+    cd "$1"; mkdir -p var/lib/containerd; mount --bind "$2" var/lib/containerd
+    mount -t proc proc proc; mount --rbind /sys sys; mount --rbind /dev dev; mount -t tmpfs run run
+    chroot . containerd & trap "kill $!; wait" EXIT
+    for i in $(seq 100); do chroot . ctr version >/dev/null 2>&1 && break; sleep 0.1; done
+    for f in "$3"/*.tar; do chroot . ctr -n k8s.io images import - <"$f"; done
+  ' - "$CACHE/rootfs" "$d" "$CACHE/images" >"$CACHE/images.log" 2>&1 || die "images are not loaded: $CACHE/images.log"
+  rm -rf "$d/io.containerd.grpc.v1.introspection"
+  echo "$(recipe build_disk) $(cat "$CACHE/images/.done")" >"$d.done"
+}
+
+# copy_disk DIR: a node's own copy of it.
+copy_disk() {
+  local f
+  cp -al "$CACHE/containerd" "$1"
+  find "$CACHE/containerd" -name '*.db' -printf '%P\n' | while read -r f; do cp --remove-destination -p "$CACHE/containerd/$f" "$1/$f"; done
+}
+
 build() {
   local need=() p c
   for p in $LAB_PACKAGES; do
@@ -185,4 +211,5 @@ build() {
     [ -x "$CACHE/bin/$c" ] || { rm -f "$CACHE/bin/.done"; die "$c was not built: $CACHE/build.log"; }
   done
   build_images
+  build_disk
 }
