@@ -82,8 +82,11 @@ int kube_delete_token(struct kube *k, const char *token_id, struct err *err) MUS
  * (NULL: https://dl.k8s.io/release).  A literal version comes back as it is. */
 int kube_resolve_version(const char *version, const char *base_url, char **out, struct err *err) MUST_CHECK;
 
-/* Merges the clusters, users and contexts of new_text into old_text (may be empty) by name,
- * making its context the current one; the result is a kubeconfig. */
+/* Puts the cluster, the user and the context that new_text's current context names into
+ * old_text (may be empty) and makes that context the current one.  Entries of the same name are
+ * replaced, everything else stays byte for byte, comments included; an old file for which that
+ * cannot be done is an error.  context: the name that all three get, NULL: as in new_text
+ * (kubeadm's are the same for every cluster).  out's content is replaced; it holds keys. */
 int kube_merge_config(const char *old_name, const char *old_text, size_t old_len,
 		      const char *new_text, size_t new_len, const char *context,
 		      struct buf *out, struct err *err) MUST_CHECK;
