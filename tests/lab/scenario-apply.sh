@@ -20,9 +20,10 @@ apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 conntrack: {maxPerCore: 0, min: 0}
 C
+fingerprint >"$W/before"
 holds "apply --dry-run says what would be done (exit 6)" bash -c '"$@"; [ $? = 6 ]' - "$LAB" op "$HACTL" apply --dry-run --config "$W/hactl.yaml"
-untouched() { ! fingerprint | grep -E 'admin.conf|keepalived.conf .* [1-9]'; }
-holds "and has done nothing" untouched
+as_before() { fingerprint | diff "$W/before" -; }
+holds "and has done nothing" as_before
 
 json() { hactl apply --config "$W/hactl.yaml" -o json >"$W/events" 2>"$W/errors" || { local s=$?; cat "$W/events" "$W/errors"; return $s; }; }
 holds "apply -o json makes the cluster" json
@@ -40,8 +41,8 @@ holds "kubeconfig" hactl kubeconfig --out "$W/admin.conf" --config "$W/hactl.yam
 holds "4 nodes are Ready through the VIP" nodes_ready 4
 document_arrived() { kubectl -n kube-system get configmap kubeadm-config -o yaml | tee "$W/cm" && grep -q 'podSubnet: 172.16.0.0/16' "$W/cm" && grep -q 'v: "2"' "$W/cm"; }
 holds "the user's own kubeadm document came into effect" document_arrived
-no_secret_said() { ! grep -E 'PRIVATE KEY|[a-z0-9]{6}\.[a-z0-9]{16}' "$W/events" "$W/errors"; }
-holds "no key and no token is said" no_secret_said
+no_secret_said() { ! grep -rE 'PRIVATE KEY|\b[a-z0-9]{6}\.[a-z0-9]{16}\b' "$W/events" "$W/errors" "$W/home"; }
+holds "no key and no token is said or logged" no_secret_said
 dry() { hactl apply --dry-run --config "$W/hactl.yaml"; }
 holds "apply --dry-run finds nothing left to do" dry
 
