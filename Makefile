@@ -108,7 +108,7 @@ bench: deps
 
 fuzz: $(FUZZ:tests/fuzz/%.c=build-fuzz/%)
 build-fuzz/%: tests/fuzz/%.c $(SRC) $(B)/templates.c
-	$(call say,FUZZ,$@)mkdir -p $(@D) && clang -g -O1 -Ipkg -fsanitize=fuzzer,address,undefined \
+	$(call say,FUZZ,$@)mkdir -p $(@D) && clang -g -O1 -Ipkg -DHACTL_VERSION='"$(VERSION)"' -fsanitize=fuzzer,address,undefined \
 	$(PKG_CFLAGS) -o $@ $^ $(PKG_LIBS)
 
 install: all
