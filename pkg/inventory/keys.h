@@ -38,6 +38,7 @@ struct inv_key {
 	const char *const *choices;  /* ends in NULL */
 	long min, max;        /* INV_INT; INV_DURATION in ms */
 	const struct inv_key *keys; /* of a map, or of each node of a list */
+	const char *like;     /* the key whose keys these are too: documented there */
 	const char *example;  /* a value as it would be written */
 	const char *help;     /* sentences */
 };
