@@ -16,6 +16,11 @@ struct yaml_node *yaml_root(const struct yaml_stream *s, size_t doc)
 	return doc < s->ndocs ? s->docs[doc].root : NULL;
 }
 
+const char *yaml_name(const struct yaml_stream *s)
+{
+	return s->name;
+}
+
 const char *yaml_text(const struct yaml_stream *s, size_t *len)
 {
 	*len = s->len;

@@ -59,6 +59,9 @@ static inline void auto_yaml_(struct yaml_stream **s) { yaml_stream_free(*s); }
 size_t yaml_count(const struct yaml_stream *s);
 struct yaml_node *yaml_root(const struct yaml_stream *s, size_t doc);
 
+/* As given to yaml_parse. */
+const char *yaml_name(const struct yaml_stream *s);
+
 /* The text and its length, a byte order mark included. */
 const char *yaml_text(const struct yaml_stream *s, size_t *len);
 

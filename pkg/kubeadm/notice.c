@@ -1,0 +1,168 @@
+/* What a migration refuses or speaks of, on the file as the user wrote it. */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kubeadm/args.h"
+#include "kubeadm/migrate.h"
+
+void kubeadm_notice(const struct kubeadm_config *c, const struct yaml_node *at,
+		    struct strs *notices, const char *fmt, ...)
+{
+	auto_buf struct buf text = BUF_INIT;
+	auto_free char *msg = NULL;
+	va_list ap;
+
+	if (!notices)
+		return;
+	va_start(ap, fmt);
+	if (vasprintf(&msg, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	yaml_notice(c->stream, at, &text, "%s", msg);
+	strs_add(notices, buf_str(&text));
+}
+
+struct look {
+	const struct kubeadm_config *config;
+	enum kubeadm_api to;
+	struct strs *notices;
+	struct err *err;
+};
+
+/* A value that moves to where another one already stands. */
+static int check_meeting(const struct look *l, const struct kubeadm_change *c,
+			 const struct yaml_node *n)
+{
+	const struct kubeadm_doc *d = kubeadm_doc(l->config, c->to_kind);
+	const struct yaml_node *there = d ? yaml_find(d->root, c->to_path) : NULL;
+	long long a, b;
+
+	if (yaml_is_null(there) || kubeadm_harmless(c, n))
+		return 0;
+	if (kubeadm_duration(n->value, &a) == 0 && kubeadm_duration(there->value, &b) == 0 && a == b)
+		return 0;
+	return yaml_error(l->config->stream, n, l->err, "'%s: %s' becomes %s of %s, where line %d already "
+			  "says '%s'; remove one of them", n->key->value, n->value, c->to_path,
+			  kubeadm_kind_name(c->to_kind), there->line, there->value);
+}
+
+static int look_at(const struct look *l, const struct kubeadm_doc *d, const struct kubeadm_change *c,
+		   const struct kubeadm_table *t)
+{
+	const struct yaml_node *n = c->path ? yaml_find(d->root, c->path) : NULL;
+
+	if (c->op == OP_DROP_KIND)
+		kubeadm_notice(l->config, d->root, l->notices, "%s is left out: %s has no such kind, %s",
+			       kubeadm_kind_name(d->kind), t->name, c->note);
+	if (!n)
+		return 0;
+	if (c->op == OP_DROP && !kubeadm_harmless(c, n))
+		kubeadm_notice(l->config, n, l->notices, "'%s: %s' is left out: %s", n->key->value,
+			       n->type == YAML_SCALAR ? n->value : "...", c->note);
+	if (c->op == OP_MOVE && c->harmless && !yaml_is_null(n) && kubeadm_harmless(c, n))
+		kubeadm_notice(l->config, n, l->notices, "'%s: %s' is left out: kubeadm ignores it",
+			       n->key->value, n->value);
+	if (c->op == OP_LIST && n->type == YAML_MAP)
+		return args_check(l->config->stream, n->alias ? n->alias : n, l->err);
+	return c->op == OP_MOVE || c->op == OP_COPY ? check_meeting(l, c, n) : 0;
+}
+
+static int look_at_document(const struct look *l, const struct kubeadm_doc *d)
+{
+	if (d->api > l->to)
+		return yaml_error(l->config->stream, yaml_get(d->root, "apiVersion"), l->err,
+				  "the document is %s, newer than %s; there is no way back",
+				  kubeadm_api_name(d->api), kubeadm_api_name(l->to));
+	for (enum kubeadm_api v = d->api + 1; v <= l->to; v++) {
+		const struct kubeadm_table *t = kubeadm_table(v);
+
+		for (size_t i = 0; i < t->nchanges; i++)
+			if (t->changes[i].kind == d->kind && look_at(l, d, &t->changes[i], t) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+int kubeadm_migrate_check(const struct kubeadm_config *c, enum kubeadm_api to, struct strs *notices,
+			  struct err *err)
+{
+	const struct look l = { c, to, notices, err };
+
+	for (size_t i = 0; i < c->ndocs; i++)
+		if (look_at_document(&l, &c->docs[i]) < 0)
+			return -1;
+	return 0;
+}
+
+/* The text of a scalar on a path, or NULL. */
+static const struct yaml_node *scalar(const struct yaml_node *root, const char *path)
+{
+	const struct yaml_node *n = yaml_find(root, path);
+
+	return n && n->type == YAML_SCALAR && !yaml_is_null(n) ? n : NULL;
+}
+
+static void look_at_cluster(const struct kubeadm_config *c, const struct yaml_node *root,
+			    enum kubeadm_api to, struct strs *notices)
+{
+	static const char *const repositories[] = { "imageRepository", "dns.imageRepository",
+						    "etcd.local.imageRepository" };
+	const struct yaml_node *n = scalar(root, "featureGates.PublicKeysECDSA");
+
+	if (n && to >= KUBEADM_V1BETA4)
+		kubeadm_notice(c, n, notices, "the gate PublicKeysECDSA is gone in kubeadm 1.37; "
+			       "encryptionAlgorithm: ECDSA-P256 says the same");
+	for (size_t i = 0; i < sizeof(repositories) / sizeof(*repositories); i++) {
+		n = scalar(root, repositories[i]);
+		if (n && to >= KUBEADM_V1BETA3 && !strncmp(n->value, "k8s.gcr.io", 10))
+			kubeadm_notice(c, n, notices, "k8s.gcr.io is frozen since April 2023; "
+				       "registry.k8s.io has the images");
+	}
+	n = scalar(root, "kubernetesVersion");
+	if (n && kubeadm_table(to)->written_from) {
+		auto_err struct err err = ERR_INIT;
+		struct kubeadm_version v;
+
+		/* kubeadm refuses versions more than one minor release older than itself. */
+		if (kubeadm_parse_version(n->value, &v, &err) == 0 &&
+		    v.minor < kubeadm_table(to)->written_from - 1)
+			kubeadm_notice(c, n, notices, "kubeadm 1.%d, the first that reads %s, refuses "
+				       "Kubernetes %s; it wants at least 1.%d",
+				       kubeadm_table(to)->written_from, kubeadm_api_name(to), n->value,
+				       kubeadm_table(to)->written_from - 1);
+	}
+}
+
+static void look_at_registration(const struct kubeadm_config *c, const struct yaml_node *root,
+				 enum kubeadm_api to, struct strs *notices)
+{
+	const struct yaml_node *socket = scalar(root, "nodeRegistration.criSocket");
+	const struct yaml_node *taints = yaml_find(root, "nodeRegistration.taints");
+
+	if (socket && to >= KUBEADM_V1BETA3 && strstr(socket->value, "dockershim"))
+		kubeadm_notice(c, socket, notices, "dockershim is gone since Kubernetes 1.24; "
+			       "unix:///run/containerd/containerd.sock or another runtime's socket is needed");
+	else if (socket && to >= KUBEADM_V1BETA3 && *socket->value == '/')
+		kubeadm_notice(c, socket, notices, "kubeadm 1.24 and newer want 'unix://%s'", socket->value);
+	for (const struct yaml_node *t = taints ? taints->child : NULL; t; t = t->next) {
+		const struct yaml_node *key = scalar(t, "key");
+
+		if (key && to >= KUBEADM_V1BETA3 && !strcmp(key->value, "node-role.kubernetes.io/master"))
+			kubeadm_notice(c, key, notices, "the taint is node-role.kubernetes.io/control-plane "
+				       "since Kubernetes 1.24");
+	}
+}
+
+void kubeadm_notices(const struct kubeadm_config *c, enum kubeadm_api to, struct strs *notices)
+{
+	if (kubeadm_table(to)->notice)
+		strs_add(notices, kubeadm_table(to)->notice);
+	for (size_t i = 0; i < c->ndocs; i++) {
+		if (c->docs[i].kind == CLUSTER)
+			look_at_cluster(c, c->docs[i].root, to, notices);
+		if (c->docs[i].kind == INIT || c->docs[i].kind == JOIN)
+			look_at_registration(c, c->docs[i].root, to, notices);
+	}
+}

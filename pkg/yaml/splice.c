@@ -1,0 +1,166 @@
+/* Replacing pieces of text: collected, then applied in one pass. */
+#define _GNU_SOURCE
+#include "yaml/edit.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "yaml/stream.h"
+
+void yaml_edit_release(struct yaml_edit *e)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		explicit_bzero(e->splices[i].text, e->splices[i].len);
+		free(e->splices[i].text);
+	}
+	free(e->splices);
+	*e = (struct yaml_edit)YAML_EDIT_INIT;
+}
+
+void yaml_edit_splice(struct yaml_edit *e, size_t start, size_t end, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		abort();
+	if (e->n == e->cap) {
+		e->cap = e->cap ? e->cap * 2 : 16;
+		e->splices = realloc(e->splices, e->cap * sizeof(*e->splices));
+		if (!e->splices)
+			abort();
+	}
+	e->splices[e->n] = (struct yaml_splice){ start, end, copy, strlen(text), e->n };
+	e->n++;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct yaml_splice *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	/* What is inserted at a place comes before what is replaced there. */
+	if ((x->end == x->start) != (y->end == y->start))
+		return x->end == x->start ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+void yaml_edit_apply(const struct yaml_stream *s, struct yaml_edit *e, struct buf *out)
+{
+	size_t len = out->len + s->len, from = 0;
+
+	if (e->n)
+		qsort(e->splices, e->n, sizeof(*e->splices), by_place);
+	for (size_t i = 0; i < e->n; i++)
+		len += e->splices[i].len;
+	buf_reserve(out, len);
+	for (size_t i = 0; i < e->n; i++) {
+		const struct yaml_splice *p = &e->splices[i];
+
+		assert(p->start >= from && p->end >= p->start && p->end <= s->len);
+		buf_add(out, s->text + from, p->start - from);
+		buf_add(out, p->text, p->len);
+		from = p->end;
+	}
+	buf_add(out, s->text + from, s->len - from);
+}
+
+const char *yaml_line_end(const struct yaml_stream *s)
+{
+	const char *end = memchr(s->text, '\n', s->len);
+
+	return end && end > s->text && end[-1] == '\r' ? "\r\n" : "\n";
+}
+
+/* Behind blanks, line ends and comments. */
+static size_t skip_space(const struct yaml_stream *s, size_t at)
+{
+	for (;;) {
+		at += strspn(s->text + at, " \t\r\n");
+		if (s->text[at] != '#')
+			return at;
+		at += strcspn(s->text + at, "\n");
+	}
+}
+
+size_t yaml_content_start(const struct yaml_stream *s, const struct yaml_node *n)
+{
+	size_t at = n->start;
+
+	if (!n->anchored && !n->tagged)
+		return at;
+	while (at < n->end && (s->text[at] == '&' || s->text[at] == '!')) {
+		at += strcspn(s->text + at, " \t\r\n,[]{}");
+		at = skip_space(s, at);
+	}
+	return at < n->end ? at : n->end;
+}
+
+static size_t line_start(const struct yaml_stream *s, size_t at)
+{
+	while (at > text_bom(s->text, s->len) && s->text[at - 1] != '\n')
+		at--;
+	return at;
+}
+
+/* A flow entry goes with the comma behind it, or, as the last one, with the comma before it. */
+static void remove_flow_entry(struct yaml_edit *e, const struct yaml_stream *s,
+			      const struct yaml_node *value)
+{
+	const struct yaml_node *before = NULL;
+	size_t end = value->end, comma = skip_space(s, end);
+
+	for (const struct yaml_node *n = value->parent->child; n != value; n = n->next)
+		before = n;
+	if (s->text[comma] == ',') {
+		yaml_edit_splice(e, value->key->start, end, "");
+		yaml_edit_splice(e, comma, comma + 1 + (s->text[comma + 1] == ' '), "");
+		return;
+	}
+	if (before) {
+		comma = skip_space(s, before->end);
+		yaml_edit_splice(e, comma, comma + 1, "");
+		if (comma + 1 + strspn(s->text + comma + 1, " \t") == value->key->start) {
+			yaml_edit_splice(e, comma + 1, end, "");
+			return;
+		}
+	}
+	yaml_edit_splice(e, value->key->start, end, "");
+}
+
+/* The lines go when nothing else is on them; a comment behind the value stays. */
+static void remove_block_entry(struct yaml_edit *e, const struct yaml_stream *s,
+			       const struct yaml_node *value)
+{
+	size_t start = value->key->start, end = value->end, line = line_start(s, start);
+	bool alone = line + strspn(s->text + line, " ") == start;
+
+	if (end > start && s->text[end - 1] == '\n') {
+		yaml_edit_splice(e, alone ? line : start, end, "");
+		return;
+	}
+	end += strspn(s->text + end, " \t");
+	if (alone && (s->text[end] == '\r' || s->text[end] == '\n' || !s->text[end])) {
+		end += s->text[end] == '\r';
+		end += s->text[end] == '\n';
+		start = line;
+	}
+	yaml_edit_splice(e, start, end, "");
+}
+
+void yaml_edit_remove(struct yaml_edit *e, const struct yaml_stream *s,
+		      const struct yaml_node *value)
+{
+	const struct yaml_node *map = value->parent;
+	size_t colon;
+
+	if (map->flow) {
+		remove_flow_entry(e, s, value);
+		return;
+	}
+	remove_block_entry(e, s, value);
+	if (map->child == map->last && map->key) {
+		colon = map->key->end + strcspn(s->text + map->key->end, ":");
+		yaml_edit_splice(e, colon + 1, colon + 1, " {}");
+	}
+}
