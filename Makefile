@@ -38,7 +38,7 @@ SETTINGS = $(CC) $(CFLAGS) $(CPPFLAGS) $(SRC) $(CMD) $(TMPL)
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)' $(2);)
 
-all: $(B)/hactl $(B)/hactl.1 $(B)/hactl.bash
+all: $(B)/hactl $(B)/hactl.1 $(B)/hactl.yaml.5 $(B)/hactl.bash
 
 $(B)/hactl: $(CMD_OBJ) $(LIB)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -57,7 +57,13 @@ $(B)/templates.c: templates/embed.sh $(TMPL) $(B)/flags
 
 $(B)/hactl.1: man/hactl.1.in $(B)/hactl
 	$(call say,MAN,$@)$(B)/hactl document man >$@.part && \
-	sed -e '/@COMMANDS@/{r $@.part' -e 'd;}' $< >$@.tmp && mv $@.tmp $@ && rm $@.part
+	sed -e 's/@VERSION@/$(VERSION)/' -e '/@COMMANDS@/{r $@.part' -e 'd;}' $< >$@.tmp && \
+	mv $@.tmp $@ && rm $@.part
+
+$(B)/hactl.yaml.5: man/hactl.yaml.5.in $(B)/hactl
+	$(call say,MAN,$@)$(B)/hactl document config-man >$@.part && \
+	sed -e 's/@VERSION@/$(VERSION)/' -e '/@KEYS@/{r $@.part' -e 'd;}' $< >$@.tmp && \
+	mv $@.tmp $@ && rm $@.part
 
 $(B)/hactl.bash: $(B)/hactl
 	$(call say,GEN,$@)$(B)/hactl document bash >$@.tmp && mv $@.tmp $@
@@ -113,9 +119,11 @@ build-fuzz/%: tests/fuzz/%.c $(SRC) $(B)/templates.c
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/man/man5 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 755 $(B)/hactl $(DESTDIR)$(PREFIX)/bin/hactl
 	install -m 644 $(B)/hactl.1 $(DESTDIR)$(PREFIX)/share/man/man1/hactl.1
+	install -m 644 $(B)/hactl.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/hactl.yaml.5
 	install -m 644 $(B)/hactl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/hactl
 
 clean:
