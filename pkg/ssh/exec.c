@@ -1,0 +1,152 @@
+#define _GNU_SOURCE
+#include <string.h>
+
+#include "ssh/session.h"
+
+struct command {
+	struct ssh_session *s;
+	LIBSSH2_CHANNEL *channel;
+	const struct remote_exec *e;
+	struct remote_result *res;
+	size_t sent;
+	bool ended_input;
+};
+
+static int open_channel(struct command *c, struct err *err)
+{
+	struct ssh_session *s = c->s;
+	int rc = 0;
+
+	do {
+		c->channel = libssh2_channel_open_session(s->lib);
+		rc = c->channel ? 0 : libssh2_session_last_errno(s->lib);
+	} while (SSH_AGAIN(rc) && !ssh_wait(s));
+	if (rc)
+		return ssh_fail(s, rc, "opening a channel", err);
+	rc = (int)SSH_RETRY(s, libssh2_channel_exec(c->channel, c->e->command));
+	return rc ? ssh_fail(s, rc, "starting a shell", err) : 0;
+}
+
+/* Sends what the window takes: 1 when something moved.  A command that ended without reading its
+ * input closes the channel; its status says what that means. */
+static int feed(struct command *c, struct err *err)
+{
+	size_t left = c->e->input_len - c->sent;
+	ssize_t n = 0;
+
+	if (c->ended_input)
+		return 0;
+	if (left)
+		n = libssh2_channel_write(c->channel, (const char *)c->e->input + c->sent, left);
+	if (SSH_AGAIN(n))
+		return 0;
+	if (n == LIBSSH2_ERROR_CHANNEL_CLOSED || n == LIBSSH2_ERROR_CHANNEL_EOF_SENT) {
+		c->ended_input = true;
+		return 0;
+	}
+	if (n < 0)
+		return ssh_fail(c->s, n, "sending", err);
+	c->sent += (size_t)n;
+	if (c->sent < c->e->input_len)
+		return 1;
+	n = libssh2_channel_send_eof(c->channel);
+	c->ended_input = !SSH_AGAIN(n);
+	return n < 0 && !SSH_AGAIN(n) ? ssh_fail(c->s, n, "sending", err) : 1;
+}
+
+/* Reads all there is of one stream: 1 when something came. */
+static int drain(struct command *c, int stream, struct err *err)
+{
+	char chunk[32768];
+	int moved = 0;
+
+	for (;;) {
+		ssize_t n = libssh2_channel_read_ex(c->channel, stream, chunk, sizeof(chunk));
+		int rc;
+
+		if (n == 0 || SSH_AGAIN(n))
+			return moved;
+		if (n < 0)
+			return ssh_fail(c->s, n, "receiving", err);
+		rc = remote_collect(c->e, c->res, stream ? 2 : 1, chunk, (size_t)n, err);
+		explicit_bzero(chunk, (size_t)n);
+		if (rc < 0)
+			return -1;
+		moved = 1;
+	}
+}
+
+static int out_of_time(struct command *c, struct err *err)
+{
+	if (c->s->end != SSH_TIMEOUT)
+		return ssh_fail(c->s, 0, "waiting for a command", err);
+	return err_set(err, ERR_REMOTE,
+		       "%s: a command did not end within %d s (is it waiting for something, or has it left "
+		       "a process behind that holds its output?); it may still run there",
+		       c->s->name, c->e->timeout_ms / 1000);
+}
+
+/* Reads while it writes: a command that is not listened to stops listening itself. */
+static int talk(struct command *c, struct err *err)
+{
+	while (!libssh2_channel_eof(c->channel)) {
+		int fed = feed(c, err);
+		int out = fed < 0 ? -1 : drain(c, 0, err);
+		int errs = out < 0 ? -1 : drain(c, SSH_EXTENDED_DATA_STDERR, err);
+
+		if (errs < 0)
+			return -1;
+		if (!fed && !out && !errs && !libssh2_channel_eof(c->channel) && ssh_wait(c->s) < 0)
+			return out_of_time(c, err);
+	}
+	return 0;
+}
+
+static int signal_number(const char *name)
+{
+	static const struct { const char *name; int number; } signals[] = {
+		{ "HUP", 1 }, { "INT", 2 }, { "QUIT", 3 }, { "ILL", 4 }, { "ABRT", 6 }, { "FPE", 8 },
+		{ "KILL", 9 }, { "USR1", 10 }, { "SEGV", 11 }, { "USR2", 12 }, { "PIPE", 13 },
+		{ "ALRM", 14 }, { "TERM", 15 },
+	};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		if (!strcmp(name, signals[i].name))
+			return signals[i].number;
+	return 0;
+}
+
+/* Status 0 from libssh2 may also mean that there was none: the exit comes before the close. */
+static int finish(struct command *c, struct err *err)
+{
+	char *name = NULL;
+	long rc = SSH_RETRY(c->s, libssh2_channel_wait_closed(c->channel));
+
+	if (rc && c->s->end == SSH_TIMEOUT)
+		return out_of_time(c, err);
+	if (rc)
+		return ssh_fail(c->s, rc, "waiting for a command", err);
+	libssh2_channel_get_exit_signal(c->channel, &name, NULL, NULL, NULL, NULL, NULL);
+	c->res->status = name ? 128 + signal_number(name) : libssh2_channel_get_exit_status(c->channel);
+	if (name)
+		libssh2_free(c->s->lib, name);
+	return 0;
+}
+
+int ssh_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res,
+	     struct err *err)
+{
+	struct ssh_session *s = (struct ssh_session *)r;
+	struct command c = { .s = s, .e = e, .res = res };
+	int rc;
+
+	if (ssh_acquire(s, e->timeout_ms, err) < 0)
+		return -1;
+	rc = open_channel(&c, err);
+	if (!rc)
+		rc = talk(&c, err);
+	if (!rc)
+		rc = finish(&c, err);
+	ssh_leave(s, c.channel);
+	return rc;
+}

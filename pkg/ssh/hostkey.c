@@ -1,0 +1,132 @@
+#define _GNU_SOURCE
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "pki/pki.h"
+#include "ssh/known_hosts.h"
+#include "ssh/session.h"
+#include "ssh/wire.h"
+
+/* In the order they are asked for.  SHA-1 signatures (ssh-rsa) are not. */
+static const struct algorithm {
+	const char *name, *key_type;
+} algorithms[] = {
+	{ "ssh-ed25519", "ssh-ed25519" },
+	{ "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256" },
+	{ "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384" },
+	{ "ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521" },
+	{ "rsa-sha2-512", "ssh-rsa" },
+	{ "rsa-sha2-256", "ssh-rsa" },
+};
+
+/* Those whose keys are known come first: a host has keys of several types, and one that is not
+ * known would look like a stranger's. */
+int ssh_prefer_host_keys(struct ssh_session *s, const struct known_hosts *k,
+			 const struct known_names *names, struct err *err)
+{
+	auto_strs struct strs types = STRS_INIT, order = STRS_INIT;
+	auto_free char *list = NULL;
+
+	known_hosts_types(k, names, &types);
+	for (int known = 1; known >= 0; known--)
+		for (size_t i = 0; i < sizeof(algorithms) / sizeof(*algorithms); i++)
+			if (strs_has(&types, algorithms[i].key_type) == known)
+				strs_add(&order, algorithms[i].name);
+	list = strs_join(&order, ",");
+	return ssh_prefer(s, LIBSSH2_METHOD_HOSTKEY, list, err);
+}
+
+/* "ssh-ed25519 SHA256:...", as ssh-keygen -l prints it. */
+static void fingerprint(const char *key, size_t len, struct buf *out)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	struct wire w = wire_from(key, len);
+	struct wire_string type = wire_string(&w);
+	unsigned int n = 0;
+
+	EVP_Digest(key, len, digest, &n, EVP_sha256(), NULL);
+	buf_printf(out, "%.*s SHA256:", (int)type.len, type.data);
+	pki_base64_encode(digest, n, out);
+	while (out->len && out->data[out->len - 1] == '=')
+		out->data[--out->len] = '\0';
+}
+
+struct shown_key {
+	const char *key;
+	size_t len;
+	struct buf print, line;
+};
+
+static int refuse_unknown(struct ssh_session *s, const struct ssh_options *o,
+			  const struct shown_key *shown, const struct known_result *found,
+			  struct err *err)
+{
+	auto_buf struct buf note = BUF_INIT;
+
+	if (found->authority.len)
+		buf_printf(&note, "; the @cert-authority line %s is of no use, as host certificates are not "
+			   "supported", buf_str(&found->authority));
+	if (found->malformed.len)
+		buf_printf(&note, "; line %s is malformed and was passed over", buf_str(&found->malformed));
+	return err_set(err, ERR_CONNECT,
+		       "%s: its host key is not known: %s%s; compare it with the machine's own (ssh-keygen "
+		       "-lf /etc/ssh/ssh_host_*_key.pub there), then add this line to '%s', or run again "
+		       "with --accept-new-host-keys: %s",
+		       s->name, buf_str(&shown->print), buf_str(&note),
+		       o->known_hosts[0] ? o->known_hosts[0] : "~/.ssh/known_hosts", buf_str(&shown->line));
+}
+
+static int refuse_changed(struct ssh_session *s, const struct shown_key *shown,
+			  const struct known_result *found, struct err *err)
+{
+	if (found->verdict == KNOWN_REVOKED)
+		return err_set(err, ERR_CONNECT,
+			       "%s: its host key %s is revoked (%s): do not trust this machine; give it a new "
+			       "host key",
+			       s->name, buf_str(&shown->print), buf_str(&found->place));
+	if (found->verdict == KNOWN_OTHER_TYPE)
+		return err_set(err, ERR_CONNECT,
+			       "%s: it shows the host key %s, but is known by a key of another type (%s); "
+			       "if that is in order, add this line to the file: %s",
+			       s->name, buf_str(&shown->print), buf_str(&found->place), buf_str(&shown->line));
+	return err_set(err, ERR_CONNECT,
+		       "%s: its host key has changed to %s; %s has another one: somebody may be between, or "
+		       "the machine was installed anew; if you know why, remove that line and try again",
+		       s->name, buf_str(&shown->print), buf_str(&found->place));
+}
+
+static int judge(struct ssh_session *s, const struct ssh_options *o, const struct shown_key *shown,
+		 const struct known_result *found, struct err *err)
+{
+	if (found->verdict == KNOWN_MATCH)
+		return 0;
+	if (found->verdict != KNOWN_NOT_FOUND)
+		return refuse_changed(s, shown, found, err);
+	if (o->unknown_hosts == SSH_UNKNOWN_REFUSE || !o->known_hosts[0])
+		return refuse_unknown(s, o, shown, found, err);
+	if (known_hosts_append(o->known_hosts[0], buf_str(&shown->line), err) < 0) {
+		err->kind = ERR_CONNECT;
+		return err_wrap(err, "%s: its host key could not be added", s->name);
+	}
+	return 0;
+}
+
+int ssh_check_host_key(struct ssh_session *s, const struct ssh_options *o,
+		       const struct known_hosts *k, const struct known_names *names, struct err *err)
+{
+	struct shown_key shown = { .print = BUF_INIT, .line = BUF_INIT };
+	struct known_result found;
+	int type, rc;
+
+	shown.key = libssh2_session_hostkey(s->lib, &shown.len, &type);
+	if (!shown.key)
+		return ssh_fail(s, 0, "its host key", err);
+	known_hosts_check(k, names, shown.key, shown.len, &found);
+	fingerprint(shown.key, shown.len, &shown.print);
+	known_hosts_line(names, shown.key, shown.len, &shown.line);
+	rc = judge(s, o, &shown, &found, err);
+	known_result_release(&found);
+	buf_release(&shown.print);
+	buf_release(&shown.line);
+	return rc;
+}

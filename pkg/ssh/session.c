@@ -1,0 +1,212 @@
+#define _GNU_SOURCE
+#include "ssh/session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "ssh/known_hosts.h"
+
+#define DEFAULT_TIMEOUT_MS 10000
+#define MAX_GREETING 8192
+#define MAX_RETRIES 6
+
+/* CTR with plain MACs first: they are what libssh2 1.10 has, and newer versions' code for the
+ * others has had holes (CVE-2026-55200) that a node could reach before it is known to be one. */
+#define CIPHERS "aes256-ctr,aes192-ctr,aes128-ctr,aes256-gcm@openssh.com,aes128-gcm@openssh.com," \
+	"chacha20-poly1305@openssh.com"
+#define MACS "hmac-sha2-256,hmac-sha2-512,hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
+
+int ssh_init(struct err *err)
+{
+	int rc = libssh2_init(0);
+
+	return rc ? err_set(err, ERR_FAILED, "libssh2 does not start: error %d", rc) : 0;
+}
+
+static char *name_of(const char *user, const char *host, int port)
+{
+	bool bare = !strchr(host, ':');
+	struct buf b = BUF_INIT;
+
+	buf_printf(&b, "%s@%s%s%s:%d", user, bare ? "" : "[", host, bare ? "" : "]", port);
+	return buf_detach(&b);
+}
+
+static void close_connection(struct ssh_session *s)
+{
+	if (s->lib) {
+		if (s->ready && !s->broken)
+			(void)!libssh2_session_disconnect(s->lib, "done");
+		/* First, or freeing waits for answers of a peer that may be silent. */
+		shutdown(s->fd, SHUT_RDWR);
+		for (int i = 0; i < 100 && libssh2_session_free(s->lib) == LIBSSH2_ERROR_EAGAIN; i++)
+			;
+		s->lib = NULL;
+	}
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	buf_clear(&s->greeting);
+}
+
+static void session_close(struct remote *r)
+{
+	struct ssh_session *s = (struct ssh_session *)r;
+
+	ssh_tunnel_end(s);
+	close_connection(s);
+	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->idle);
+	buf_release(&s->greeting);
+	free(s->name);
+	free(s->user);
+	free(s->host);
+	free(s);
+}
+
+static struct ssh_session *session_new(const struct ssh_options *o)
+{
+	static const struct remote_ops ops = { ssh_exec, ssh_tunnel, session_close };
+	struct ssh_session *s = calloc(1, sizeof(*s));
+	int port = o->port ? o->port : 22;
+
+	if (!s)
+		abort();
+	s->remote.ops = &ops;
+	s->remote.sudo = strcmp(o->user, "root") != 0;
+	s->fd = -1;
+	s->port = port;
+	s->user = strdup(o->user);
+	s->host = strdup(o->host);
+	if (!s->user || !s->host)
+		abort();
+	s->name = name_of(o->user, o->host, port);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->idle, NULL);
+	return s;
+}
+
+/* Keeps what the peer says first, as libssh2 does not tell what a failed key exchange was about. */
+static ssize_t receive(libssh2_socket_t fd, void *data, size_t len, int flags, void **abstract)
+{
+	struct ssh_session *s = *abstract;
+	ssize_t n = recv(fd, data, len, flags);
+
+	if (n < 0)
+		return -errno;
+	if (!s->ready && s->greeting.len < MAX_GREETING)
+		buf_add(&s->greeting, data, (size_t)n);
+	return n;
+}
+
+static int open_library(struct ssh_session *s, const struct known_hosts *known,
+			const struct known_names *names, struct err *err)
+{
+	s->lib = libssh2_session_init_ex(NULL, NULL, NULL, s);
+	if (!s->lib)
+		abort();
+	libssh2_session_set_blocking(s->lib, 0);
+	libssh2_session_callback_set(s->lib, LIBSSH2_CALLBACK_RECV, (void *)receive);
+	libssh2_keepalive_config(s->lib, 1, 2);
+	if (ssh_prefer(s, LIBSSH2_METHOD_CRYPT_CS, CIPHERS, err) < 0 ||
+	    ssh_prefer(s, LIBSSH2_METHOD_CRYPT_SC, CIPHERS, err) < 0 ||
+	    ssh_prefer(s, LIBSSH2_METHOD_MAC_CS, MACS, err) < 0 ||
+	    ssh_prefer(s, LIBSSH2_METHOD_MAC_SC, MACS, err) < 0)
+		return -1;
+	return ssh_prefer_host_keys(s, known, names, err);
+}
+
+/* sshd drops connections beyond its MaxStartups before it says anything. */
+static bool was_dropped(long rc)
+{
+	return rc == LIBSSH2_ERROR_SOCKET_DISCONNECT || rc == LIBSSH2_ERROR_BANNER_RECV ||
+	       rc == LIBSSH2_ERROR_SOCKET_SEND || rc == LIBSSH2_ERROR_SOCKET_RECV;
+}
+
+/* 100 ms, doubled each time, and up to as much again by chance. */
+static void pause_before_retry(int attempt)
+{
+	unsigned int pause = 100U << attempt, chance = 0;
+
+	(void)!getrandom(&chance, sizeof(chance), 0);
+	pause += chance % pause;
+	nanosleep(&(struct timespec){ pause / 1000, pause % 1000 * 1000000L }, NULL);
+}
+
+static int explain_handshake(struct ssh_session *s, long rc, struct err *err)
+{
+	auto_buf struct buf why = BUF_INIT;
+
+	if (s->end != SSH_ALIVE)
+		return ssh_fail(s, rc, "key exchange", err);
+	if (rc == LIBSSH2_ERROR_KEX_FAILURE || rc == LIBSSH2_ERROR_METHOD_NONE)
+		ssh_explain_algorithms(s, &why);
+	if (why.len)
+		return err_set(err, ERR_CONNECT, "%s: %s", s->name, buf_str(&why));
+	if (was_dropped(rc))
+		return err_set(err, ERR_CONNECT,
+			       "%s: the connection was dropped before the login%s: is it sshd that "
+			       "listens there, and its MaxStartups large enough?",
+			       s->name, strstr(buf_str(&s->greeting), "MaxStartups") ?
+			       " (it said 'Exceeded MaxStartups')" : "");
+	return ssh_fail(s, rc, "key exchange", err);
+}
+
+static int handshake(struct ssh_session *s, const struct known_hosts *known,
+		     const struct known_names *names, struct err *err)
+{
+	for (int attempt = 0;; attempt++) {
+		auto_err struct err tcp_err = ERR_INIT;
+		long rc;
+
+		s->fd = ssh_tcp_connect(s->host, s->port, s->deadline_ms, &tcp_err);
+		if (s->fd < 0)
+			return err_set(err, tcp_err.kind, "%s: %s", s->name, tcp_err.msg);
+		if (open_library(s, known, names, err) < 0)
+			return -1;
+		rc = SSH_RETRY(s, libssh2_session_handshake(s->lib, s->fd));
+		if (!rc)
+			return 0;
+		if (!was_dropped(rc) || attempt == MAX_RETRIES || clock_ms() + 500 > s->deadline_ms)
+			return explain_handshake(s, rc, err);
+		close_connection(s);
+		pause_before_retry(attempt);
+	}
+}
+
+static int connect_checked(struct ssh_session *s, const struct ssh_options *o, struct err *err)
+{
+	struct known_hosts known = KNOWN_HOSTS_INIT;
+	struct known_names names = KNOWN_NAMES_INIT;
+	int rc;
+
+	known_names_add(&names, s->host, s->port);
+	if (o->alias)
+		known_names_add(&names, o->alias, s->port);
+	rc = known_hosts_read(&known, o->known_hosts, err);
+	if (!rc)
+		rc = handshake(s, &known, &names, err);
+	if (!rc)
+		rc = ssh_check_host_key(s, o, &known, &names, err);
+	known_hosts_release(&known);
+	known_names_release(&names);
+	return rc;
+}
+
+struct remote *ssh_connect(const struct ssh_options *o, struct err *err)
+{
+	struct ssh_session *s = session_new(o);
+
+	ssh_start(s, o->connect_timeout_ms ? o->connect_timeout_ms : DEFAULT_TIMEOUT_MS);
+	if (connect_checked(s, o, err) < 0 || ssh_login(s, o, err) < 0) {
+		s->broken = true;
+		session_close(&s->remote);
+		return NULL;
+	}
+	s->ready = true;
+	return &s->remote;
+}

@@ -1,0 +1,97 @@
+/*
+ * Inside pkg/ssh: one connection.  libssh2 runs non-blocking; every call of it is repeated by
+ * SSH_RETRY until it has an answer, the deadline has passed, the peer has gone silent, or the
+ * program is interrupted.  libssh2's blocking mode is of no use: any signal ends its waits.
+ */
+#ifndef SSH_SESSION_H
+#define SSH_SESSION_H
+
+#include <libssh2.h>
+#include <pthread.h>
+#include <stdint.h>
+
+#include "remote/remote.h"
+#include "ssh/ssh.h"
+
+/* Longest wait before flags are looked at. */
+#define SSH_SLICE_MS 100
+/* A peer that does not answer a keep-alive for so long is gone. */
+#define SSH_SILENCE_MS 10000
+
+enum ssh_end { SSH_ALIVE, SSH_TIMEOUT, SSH_INTERRUPTED, SSH_SILENT };
+
+struct ssh_session {
+	struct remote remote; /* first: a remote is cast to it */
+	LIBSSH2_SESSION *lib;
+	int fd;
+	char *name, *user, *host; /* name: user@host:port, for messages */
+	int port;
+	bool ready;               /* logged in */
+	bool broken;              /* nothing more can be asked of it */
+	int64_t deadline_ms;      /* of the operation at hand; INT64_MAX: none */
+	int64_t heard_ms, asked_ms; /* when the peer was last heard, and last asked whether it lives */
+	enum ssh_end end;         /* why the last wait was given up */
+	struct buf greeting;      /* first bytes from the peer, for explaining a failed key exchange */
+
+	/* While a tunnel is open its thread has the session. */
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	pthread_t pump;
+	bool pump_started, tunnel_open, tunnel_stop;
+};
+
+/* libssh2 1.10 says BAD_USE to a call made while a packet of another is half sent. */
+#define SSH_AGAIN(rc) ((rc) == LIBSSH2_ERROR_EAGAIN || (rc) == LIBSSH2_ERROR_BAD_USE)
+#define SSH_RETRY(s, call) ({ \
+	long rc_; \
+	while (rc_ = (call), SSH_AGAIN(rc_) && !ssh_wait(s)) \
+		; \
+	rc_; \
+})
+
+/* Starts the clock of an operation; 0: no limit. */
+void ssh_start(struct ssh_session *s, int timeout_ms);
+
+/* Waits until the connection can go on; -1 when the wait is over, see end. */
+int ssh_wait(struct ssh_session *s);
+
+/* The same with another descriptor to wait for; fd -1: none. */
+int ssh_wait_also(struct ssh_session *s, int fd, short events, short *revents);
+
+/* Sets err from end or from libssh2's own error; doing: "key exchange", "opening a channel". */
+int ssh_fail(struct ssh_session *s, long rc, const char *doing, struct err *err);
+
+/* Closes and frees a channel, NULL is fine; end stays as it is. */
+void ssh_leave(struct ssh_session *s, LIBSSH2_CHANNEL *channel);
+
+/* -1 with err set when the session cannot be used any more. */
+int ssh_usable(struct ssh_session *s, struct err *err);
+
+/* tcp.c: connects within deadline_ms, addresses tried with a head start of 250 ms each. */
+int ssh_tcp_connect(const char *host, int port, int64_t deadline_ms, struct err *err);
+
+/* hostkey.c */
+struct known_hosts;
+struct known_names;
+int ssh_prefer_host_keys(struct ssh_session *s, const struct known_hosts *k,
+			 const struct known_names *names, struct err *err);
+int ssh_check_host_key(struct ssh_session *s, const struct ssh_options *o,
+		       const struct known_hosts *k, const struct known_names *names, struct err *err);
+
+/* algorithms.c: asks for the algorithms in this order, as far as this libssh2 has them. */
+int ssh_prefer(struct ssh_session *s, int method, const char *names, struct err *err);
+/* Says which algorithm is missing, from the peer's greeting; "" when that is unclear. */
+void ssh_explain_algorithms(struct ssh_session *s, struct buf *out);
+
+/* login.c */
+int ssh_login(struct ssh_session *s, const struct ssh_options *o, struct err *err);
+
+/* exec.c, tunnel.c */
+int ssh_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res,
+	     struct err *err);
+int ssh_tunnel(struct remote *r, const char *host, int port, int *fd, struct err *err);
+void ssh_tunnel_end(struct ssh_session *s);
+/* Waits for an open tunnel to end, then for s to be this thread's. */
+int ssh_acquire(struct ssh_session *s, int timeout_ms, struct err *err);
+
+#endif
