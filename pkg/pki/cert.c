@@ -162,3 +162,20 @@ int pki_expiry(const char *name, const char *cert_pem, size_t len, int64_t *when
 	*when = (int64_t)days * 86400 + seconds;
 	return 0;
 }
+
+int pki_check_ca(const char *name, const char *cert_pem, size_t len, struct err *err)
+{
+	auto_x509 X509 *cert = read_cert(name, cert_pem, len, err);
+	int is_ca, expired;
+
+	if (!cert)
+		return -1;
+	is_ca = X509_check_ca(cert) == 1; /* basicConstraints, not only the look of one */
+	expired = X509_cmp_current_time(X509_get0_notAfter(cert)) < 0;
+	ERR_clear_error();
+	if (!is_ca)
+		return err_set(err, ERR_FAILED, "'%s' is not the certificate of a CA", name);
+	if (expired)
+		return err_set(err, ERR_FAILED, "'%s' has expired; the cluster needs a new CA", name);
+	return 0;
+}

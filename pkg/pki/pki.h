@@ -16,6 +16,19 @@ int pki_check_pair(const char *cert_name, const char *cert_pem, size_t cert_len,
 int pki_check_public(const char *pub_name, const char *pub_pem, size_t pub_len,
 		     const char *key_name, const char *key_pem, size_t key_len, struct err *err) MUST_CHECK;
 
+/* Is the first certificate one of a CA, and not expired? */
+int pki_check_ca(const char *name, const char *cert_pem, size_t len, struct err *err) MUST_CHECK;
+
+/* The files that control-plane nodes share: each NAME.crt, NAME.pub and NAME.key of one name
+ * belong together; what is called ca.crt or ends in -ca.crt is a CA's.  A certificate without its
+ * key is fine (an external CA signs), a key alone is not. */
+struct pki_file {
+	const char *name; /* "etcd/ca.crt" */
+	const char *pem;
+	size_t len;
+};
+int pki_check_set(const struct pki_file *files, size_t n, struct err *err) MUST_CHECK;
+
 /* Seconds since 1970 of the first certificate's notAfter. */
 int pki_expiry(const char *name, const char *cert_pem, size_t len, int64_t *when, struct err *err) MUST_CHECK;
 
