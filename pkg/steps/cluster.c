@@ -119,7 +119,7 @@ static int look_for_cluster(struct plan_node *p, bool *done, struct err *err)
 	*done = true;
 	run->seed = find_seed(run);
 	if (!run->seed)
-		return err_set(err, ERR_CONFIG, "no control-plane node takes part in this run");
+		return err_set(err, ERR_CONNECT, "no control-plane node can be reached");
 	narrow_targets(run);
 	if (!holds_cluster(run->seed))
 		return 0;

@@ -87,13 +87,14 @@ static bool joins_as_worker(const struct plan_node *p)
 	return joins(steps_node(p)) && !steps_is_control_plane(p);
 }
 
-static int render_join(const struct steps_node *n, const char *token, struct buf *out, struct err *err)
+int steps_render_join(const struct steps_node *n, const char *token, struct buf *out, struct err *err)
 {
 	const struct steps_run *run = n->run;
 	const struct kubeadm_join in = {
-		.kubeadm = n->facts.kubeadm, .endpoint = run->inv->endpoint, .token = token,
-		.ca_hash = run->ca_hash.len ? buf_str(&run->ca_hash) : "sha256:(known once there is a cluster)",
-		.node_name = n->inv->name, .advertise_address = n->address,
+		.kubeadm = n->facts.kubeadm, .endpoint = run->inv->endpoint,
+		.token = token ? token : "xxxxxx.xxxxxxxxxxxxxxxx",
+		.ca_hash = run->ca_hash.len ? buf_str(&run->ca_hash) : "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+		.node_name = n->inv->name, .advertise_address = n->address ? n->address : n->inv->address,
 		.cri_socket = n->facts.cri_socket, .control_plane = n->inv->control_plane,
 		.schedulable = run->inv->schedulable, .bind_port = run->kubeadm.bind_port,
 		.ignore_preflight_errors = (const char *const *)run->inv->kubeadm.ignore_preflight_errors.v,
@@ -125,7 +126,7 @@ static int check_join(struct plan_node *p, bool *done, struct err *err)
 	*done = listed && n->facts.has_kubelet_conf && !n->facts.begun;
 	if (*done || !p->plan->dry_run)
 		return 0;
-	if (render_join(n, "xxxxxx.xxxxxxxxxxxxxxxx", &config, err) < 0)
+	if (steps_render_join(n, NULL, &config, err) < 0)
 		return -1;
 	steps_diff(p, "/var/lib/hactl/kubeadm-join.yaml", &nothing, &config);
 	return 0;
@@ -152,7 +153,7 @@ static int apply_join(struct plan_node *p, struct err *err)
 	auto_wipe struct buf config = BUF_INIT;
 
 	buf_reserve(&config, 64 << 10);
-	if (render_join(n, n->run->token, &config, err) < 0)
+	if (steps_render_join(n, n->run->token, &config, err) < 0)
 		return -1;
 	if (steps_run_kubeadm(p, n->inv->control_plane ? "join-control-plane" : "join-worker", "join", &config, err) < 0)
 		return -1;

@@ -178,6 +178,11 @@ static int apply_pki(struct plan_node *p, struct err *err)
 	return remote_put(n->remote, files, count, NULL, err);
 }
 
+static const struct plan_step ca_hash_steps[] = {
+	{ .name = "ca-hash", .title = "reading the CA", .check = look_pki },
+	{ .name = NULL },
+};
+
 static const struct plan_step read_steps[] = {
 	{ .name = "read-pki", .title = "reading the PKI", .applies = somebody_joins, .check = look_pki },
 	{ .name = NULL },
@@ -189,4 +194,5 @@ static const struct plan_step pki_steps[] = {
 };
 
 const struct plan_phase steps_read_pki = { .name = "pki", .scope = PLAN_ONCE, .steps = read_steps };
+const struct plan_phase steps_ca_hash = { .name = "pki", .scope = PLAN_ONCE, .steps = ca_hash_steps };
 const struct plan_phase steps_pki = { .name = "pki", .steps = pki_steps };

@@ -256,7 +256,7 @@ static int look_preflight(struct plan_node *p, bool *done, struct err *err)
 
 	*done = true;
 	for (size_t i = 0; i < run->n; i++)
-		if (steps_seen(&run->nodes[i]))
+		if (steps_seen(&run->nodes[i]) && (run->nodes[i].target || run->opt.only_seed))
 			check_node(&run->nodes[i]);
 	check_unique(run);
 	check_clocks(run);

@@ -42,7 +42,7 @@ static int look_ready(struct plan_node *p, bool *done, struct err *err)
 	struct clock_poll poll = clock_poll_start(p->plan->dry_run ? 0 : READY_PATIENCE_MS, 500);
 	auto_free char *why = NULL;
 	struct err last = ERR_INIT;
-	bool ready = false;
+	bool ready = false, said = false;
 
 	*done = true;
 	do {
@@ -53,7 +53,9 @@ static int look_ready(struct plan_node *p, bool *done, struct err *err)
 			plan_warn(p->plan, p->name, "no CNI configuration in /etc/cni/net.d: the node becomes Ready once a network plugin is installed");
 			return 0;
 		}
-		plan_progress(p, "ready", last.msg ? "waiting for the API" : "waiting for Ready");
+		if (!said)
+			plan_progress(p, "ready", last.msg ? "waiting for the API" : "waiting for it");
+		said = true;
 	} while (!p->plan->dry_run && !(p->plan->stop && *p->plan->stop) && clock_poll_pause(&poll));
 	if (last.msg) {
 		*err = last;

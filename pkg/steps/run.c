@@ -43,9 +43,20 @@ static void list_pki(struct steps_run *run)
 			strs_add(&run->pki_names, etcd[i]);
 }
 
+/* keepalived moves an address, not a port: clients of the VIP meet the API server itself. */
+static int check_port(const struct steps_run *run, struct err *err)
+{
+	if (run->inv->endpoint_port == run->kubeadm.bind_port || !steps_uses_keepalived(run))
+		return 0;
+	return err_set(err, ERR_CONFIG,
+		       "the endpoint '%s' of %s has port %d, but the API servers listen on %d (localAPIEndpoint.bindPort of %s); with keepalived both must be the same",
+		       run->inv->endpoint, run->inv->path, run->inv->endpoint_port, run->kubeadm.bind_port,
+		       run->inv->kubeadm.config ? run->inv->kubeadm.config : "kubeadm's default");
+}
+
 int steps_run_init(struct steps_run *run, const struct inventory *inv,
 		   const struct steps_options *opt,
-		   bool (*wanted)(const void *ctx, const struct inv_node *n), const void *ctx,
+		   enum steps_part (*part)(const void *ctx, const struct inv_node *n), const void *ctx,
 		   struct err *err)
 {
 	*run = (struct steps_run){ .inv = inv, .opt = *opt };
@@ -53,17 +64,21 @@ int steps_run_init(struct steps_run *run, const struct inventory *inv,
 	if (load_documents(run, err) < 0)
 		return -1;
 	kubeadm_facts(run->documents, &run->kubeadm);
+	if (check_port(run, err) < 0)
+		return -1;
 	list_pki(run);
 	run->nodes = calloc(inv->nnodes + 1, sizeof(*run->nodes));
 	run->plan_nodes = calloc(inv->nnodes + 1, sizeof(*run->plan_nodes));
 	if (!run->nodes || !run->plan_nodes)
 		abort();
 	for (size_t i = 0; i < inv->nnodes; i++) {
+		enum steps_part takes = part(ctx, &inv->nodes[i]);
 		struct steps_node *n = &run->nodes[run->n];
 
-		if (!wanted(ctx, &inv->nodes[i]))
+		if (takes == STEPS_ABSENT)
 			continue;
-		*n = (struct steps_node){ .inv = &inv->nodes[i], .run = run, .target = true, .stale = true };
+		*n = (struct steps_node){ .inv = &inv->nodes[i], .run = run, .stale = true,
+					  .target = takes == STEPS_TARGET };
 		run->plan_nodes[run->n++] = (struct plan_node){ .name = inv->nodes[i].name, .data = n };
 	}
 	run->plan.nodes = run->plan_nodes;
@@ -164,11 +179,12 @@ static int look_connect(struct plan_node *p, bool *done, struct err *err)
 	struct steps_node *n = steps_node(p);
 
 	*done = true;
-	if (resolve(n, err) < 0)
+	if (resolve(n, err) == 0)
+		n->remote = n->run->opt.connect(n->run->opt.ctx, n->inv, n->address, err);
+	if (n->remote)
+		return 0;
+	if (n->target)
 		return -1;
-	n->remote = n->run->opt.connect(n->run->opt.ctx, n->inv, err);
-	if (n->remote || n->target)
-		return n->remote ? 0 : -1;
 	plan_warn(p->plan, p->name, "left out: %s", err->msg);
 	err_clear(err);
 	return 0;

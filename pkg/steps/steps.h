@@ -26,8 +26,9 @@ struct steps_options {
 	int timeout_ms;        /* for each kubeadm run; 0: 10 minutes */
 	const char *release_url; /* where "stable" is looked up; NULL: the public place */
 	const char *log_dir;     /* kubeadm's output goes to DIR/NODE.log */
-	/* Connects to a node; the session is the run's. */
-	struct remote *(*connect)(void *ctx, const struct inv_node *node, struct err *err);
+	/* Connects to a node, whose numeric address is given; the session is the run's. */
+	struct remote *(*connect)(void *ctx, const struct inv_node *node, const char *address,
+				  struct err *err);
 	void *ctx;
 };
 
@@ -74,10 +75,14 @@ struct steps_run {
 	struct buf ca_hash;
 };
 
-/* Takes the nodes of inv that a filter wants; reads kubeadm.config. */
+/* A node's part in a run: none; to be asked and kept in step, but not needed; to become or stay a
+ * member, so that the run fails without it. */
+enum steps_part { STEPS_ABSENT, STEPS_HELPER, STEPS_TARGET };
+
+/* Takes the nodes of inv by their part; reads kubeadm.config. */
 int steps_run_init(struct steps_run *run, const struct inventory *inv,
 		   const struct steps_options *opt,
-		   bool (*wanted)(const void *ctx, const struct inv_node *n), const void *ctx,
+		   enum steps_part (*part)(const void *ctx, const struct inv_node *n), const void *ctx,
 		   struct err *err) MUST_CHECK;
 void steps_run_release(struct steps_run *run);
 
@@ -97,6 +102,7 @@ extern const struct plan_phase steps_keepalived; /* configuration, service */
 extern const struct plan_phase steps_vip;        /* held by exactly one node */
 extern const struct plan_phase steps_init;       /* kubeadm init on the seed */
 extern const struct plan_phase steps_read_pki;   /* from the seed, checked */
+extern const struct plan_phase steps_ca_hash;    /* the discovery hash alone */
 extern const struct plan_phase steps_pki;        /* to the other control-plane nodes */
 extern const struct plan_phase steps_token;
 extern const struct plan_phase steps_join;
@@ -123,6 +129,9 @@ int steps_open_api(struct steps_run *run, struct err *err) MUST_CHECK;
 int steps_render_keepalived(const struct steps_run *run, const struct steps_node *n, struct buf *conf,
 			    struct buf *check, struct err *err) MUST_CHECK;
 int steps_render_init(const struct steps_run *run, const struct steps_node *n, struct buf *out,
+		      struct err *err) MUST_CHECK;
+/* token NULL: one that anybody sees is none. */
+int steps_render_join(const struct steps_node *n, const char *token, struct buf *out,
 		      struct err *err) MUST_CHECK;
 
 /* Where a file of the PKI lies on a node; caller frees. */

@@ -1,0 +1,70 @@
+#define _GNU_SOURCE
+#include "connect.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "kube/kube.h"
+#include "ssh/ssh.h"
+
+int connect_start(struct err *err)
+{
+	return ssh_init(err) < 0 || kube_init(err) < 0 ? -1 : 0;
+}
+
+void connect_init(struct connect *c, bool accept_new_host_keys)
+{
+	*c = (struct connect){ .accept_new_host_keys = accept_new_host_keys,
+			       .known_hosts = file_resolve("~/.ssh/known_hosts", NULL) };
+	if (getifaddrs(&c->own) < 0)
+		c->own = NULL;
+}
+
+void connect_release(struct connect *c)
+{
+	if (c->own)
+		freeifaddrs(c->own);
+	free(c->known_hosts);
+	*c = (struct connect){ 0 };
+}
+
+static bool is_address(const struct sockaddr *sa, const char *address)
+{
+	unsigned char bytes[16];
+
+	if (sa && sa->sa_family == AF_INET && inet_pton(AF_INET, address, bytes) == 1)
+		return !memcmp(bytes, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+	if (sa && sa->sa_family == AF_INET6 && inet_pton(AF_INET6, address, bytes) == 1)
+		return !memcmp(bytes, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
+	return false;
+}
+
+/* Loopback is everybody's own: there may be a tunnel to another machine behind it. */
+static bool is_this_machine(const struct connect *c, const char *address)
+{
+	if (!strncmp(address, "127.", 4) || !strcmp(address, "::1"))
+		return false;
+	for (const struct ifaddrs *i = c->own; i; i = i->ifa_next)
+		if (is_address(i->ifa_addr, address))
+			return true;
+	return false;
+}
+
+struct remote *connect_node(void *ctx, const struct inv_node *n, const char *address, struct err *err)
+{
+	const struct connect *c = ctx;
+	const char *const identities[] = { n->ssh.identity_file, NULL };
+	const char *const given[] = { n->ssh.known_hosts_file, NULL };
+	const char *const usual[] = { c->known_hosts, "/etc/ssh/ssh_known_hosts", NULL };
+	const struct ssh_options o = {
+		.host = n->address, .port = n->ssh.port, .user = n->ssh.user,
+		.identity_files = n->ssh.identity_file ? identities : NULL,
+		.known_hosts = n->ssh.known_hosts_file ? given : usual,
+		.unknown_hosts = c->accept_new_host_keys ? SSH_UNKNOWN_ADD : SSH_UNKNOWN_REFUSE,
+		.connect_timeout_ms = n->ssh.connect_timeout_ms,
+	};
+
+	return is_this_machine(c, address) ? remote_local() : ssh_connect(&o, err);
+}

@@ -1,0 +1,25 @@
+/* How a node is reached: over SSH, or not at all when it is this very machine. */
+#ifndef CMD_CONNECT_H
+#define CMD_CONNECT_H
+
+#include <ifaddrs.h>
+
+#include "inventory/inventory.h"
+#include "remote/remote.h"
+
+struct connect {
+	bool accept_new_host_keys;
+	struct ifaddrs *own; /* this machine's addresses */
+	char *known_hosts;   /* the user's file */
+};
+
+/* Once per process, before any thread. */
+int connect_start(struct err *err) MUST_CHECK;
+void connect_init(struct connect *c, bool accept_new_host_keys);
+void connect_release(struct connect *c);
+#define auto_connect AUTO(connect_release)
+
+/* ctx is a struct connect; address is numeric. */
+struct remote *connect_node(void *ctx, const struct inv_node *n, const char *address, struct err *err);
+
+#endif

@@ -1,0 +1,195 @@
+#define _GNU_SOURCE
+#include "run.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "connect.h"
+#include "term/term.h"
+
+/* ---- signals: the first ends between steps, the second ends now ---- */
+
+static int stop_asked;
+
+static void on_signal(int number)
+{
+	static const char text[] = "\nhactl: stopping after the steps that run; again: stop now\n";
+
+	(void)number;
+	if (stop_asked)
+		_exit(ERR_INTERRUPTED);
+	__atomic_store_n(&stop_asked, 1, __ATOMIC_RELAXED);
+	if (write(2, text, sizeof(text) - 1) < 0)
+		return;
+}
+
+static void catch_signals(void)
+{
+	const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		sigaction(numbers[i], &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- events ---- */
+
+static const char *kind_of(enum plan_event_type type)
+{
+	static const char *const names[] = { "phase", "step", "progress", "problem", "warning", "note", "diff" };
+
+	return names[type];
+}
+
+static enum term_mark mark_of(enum plan_state state)
+{
+	static const enum term_mark marks[] = { TERM_RUNNING, TERM_SAME, TERM_CHANGED, TERM_WOULD, TERM_FAILED, TERM_LOOKED };
+
+	return marks[state];
+}
+
+static void show(void *ctx, const struct plan_event *e)
+{
+	term_event(ctx, &(struct term_event){
+		.kind = kind_of(e->type), .phase = e->phase, .node = e->node, .step = e->step,
+		.title = e->title, .text = e->text, .more = e->more, .mark = mark_of(e->state),
+		.state = e->type == PLAN_STEP ? plan_state_name(e->state) : NULL,
+		.ms = e->ms, .step_ms = e->step_ms });
+}
+
+static void tick(void *ctx)
+{
+	term_tick(ctx);
+}
+
+/* ---- a run ---- */
+
+bool run_is_json(const struct run_opts *o)
+{
+	return o->output && !strcmp(o->output, "json");
+}
+
+static int check_output(const struct run_opts *o, struct err *err)
+{
+	if (!o->output || run_is_json(o) || !strcmp(o->output, "text"))
+		return 0;
+	return err_set(err, ERR_USAGE, "--output: '%s' is neither text nor json", o->output);
+}
+
+static char *log_dir(const struct inventory *inv)
+{
+	const char *state = getenv("XDG_STATE_HOME");
+	auto_free char *base = file_resolve(state && *state == '/' ? state : "~/.local/state", NULL);
+	char *dir;
+
+	if (asprintf(&dir, "%s/hactl/%s", base, inv->name) < 0)
+		abort();
+	return dir;
+}
+
+static const char *summary_of(const struct run_opts *o, const struct plan *p)
+{
+	if (o->dry_run)
+		return p->would_change ? "dry run: the above would be done" : "dry run: nothing to do";
+	return p->changed ? "done" : "nothing changed: all is as hactl.yaml says";
+}
+
+static struct term *open_display(const struct run_opts *o, const struct run_spec *spec, const struct steps_run *run)
+{
+	auto_strs struct strs names = STRS_INIT;
+	const char **rows = calloc(run->n + 1, sizeof(*rows));
+	struct term *t;
+
+	if (!rows)
+		abort();
+	for (size_t i = 0; i < run->n; i++)
+		rows[i] = run->nodes[i].inv->name;
+	t = term_new(run_is_json(o) && !spec->quiet ? TERM_JSON : spec->quiet ? TERM_PLAIN : TERM_AUTO,
+		     spec->command, rows);
+	free(rows);
+	return t;
+}
+
+static void warn_of_inventory(struct term *t, const struct inventory *inv)
+{
+	for (size_t i = 0; i < inv->warnings.n; i++)
+		term_event(t, &(struct term_event){ .kind = "warning", .text = inv->warnings.v[i] });
+}
+
+/* From connecting to the result; the display is opened as soon as the nodes are known. */
+static int run_nodes(const struct run_opts *o, const struct run_spec *spec, const struct inventory *inv,
+		     struct steps_run *run, struct term **display, struct err *err)
+{
+	auto_free char *logs = log_dir(inv);
+	auto_connect struct connect connect = { 0 };
+	const struct steps_options opt = {
+		.force = o->force, .install = o->install, .only_seed = spec->only_seed,
+		.pki_only = spec->pki_only, .release_url = getenv("HACTL_RELEASE_URL"),
+		.log_dir = logs, .connect = connect_node, .ctx = &connect,
+	};
+	int rc;
+
+	if (spec->accept && spec->accept(spec->ctx, inv, err) < 0)
+		return -1;
+	connect_init(&connect, o->accept_new_host_keys);
+	rc = steps_run_init(run, inv, &opt, spec->part, spec->ctx, err);
+	*display = open_display(o, spec, run);
+	warn_of_inventory(*display, inv);
+	if (rc < 0)
+		return -1;
+	run->plan.observer = (struct plan_observer){ show, tick, *display };
+	run->plan.parallel = o->parallel;
+	run->plan.dry_run = o->dry_run;
+	run->plan.stop = &stop_asked;
+	rc = plan_run(&run->plan, spec->phases, err);
+	if (rc == 0 && spec->finish)
+		rc = spec->finish(run, spec->data, err);
+	/* the log folder is borrowed from here */
+	run->opt.log_dir = NULL;
+	return rc;
+}
+
+int run_command(const struct run_opts *o, const struct run_spec *spec, struct err *err)
+{
+	auto_inventory struct inventory inv = { 0 };
+	struct steps_run run = { 0 };
+	struct term *display = NULL;
+	int64_t start = clock_ms();
+	int rc;
+
+	if (check_output(o, err) < 0)
+		return -1;
+	catch_signals();
+	rc = inventory_load(o->config ? o->config : "hactl.yaml", &inv, err);
+	if (rc == 0 && (rc = connect_start(err)) == 0)
+		rc = run_nodes(o, spec, &inv, &run, &display, err);
+	if (rc == 0 && o->dry_run && run.plan.would_change)
+		err->kind = ERR_CHANGE;
+	if (!display)
+		display = open_display(o, spec, &run);
+	if (rc < 0 || !spec->quiet)
+		term_result(display, &(struct term_result){
+			.err = rc < 0 ? err : NULL, .changed = run.plan.changed,
+			.would_change = run.plan.would_change, .dry_run = o->dry_run,
+			.problems = run.plan.nproblems, .exit_status = (int)err->kind,
+			.seconds = (double)(clock_ms() - start) / 1000, .summary = summary_of(o, &run.plan) });
+	term_free(display);
+	steps_run_release(&run);
+	return rc;
+}
+
+enum steps_part run_every_node(const void *ctx, const struct inv_node *n)
+{
+	(void)ctx;
+	(void)n;
+	return STEPS_TARGET;
+}
+
+enum steps_part run_ask_control_plane(const void *ctx, const struct inv_node *n)
+{
+	(void)ctx;
+	return n->control_plane ? STEPS_HELPER : STEPS_ABSENT;
+}

@@ -1,0 +1,47 @@
+/* What init, join, apply and their like share: options, one run over the nodes, its display. */
+#ifndef CMD_RUN_H
+#define CMD_RUN_H
+
+#include "cli/cli.h"
+#include "steps/steps.h"
+
+struct run_opts {
+	const char *config, *output;
+	bool accept_new_host_keys, force, install, dry_run;
+	int parallel;
+};
+
+#define RUN_OPTS_READ(s)                                                                            \
+	OPT_STR(s, run.config, 'c', "config", "FILE", "the cluster's description, '-' for stdin (default ./hactl.yaml)"), \
+	OPT_STR(s, run.output, 'o', "output", "FORMAT", "text or json: one object per event on stdout"), \
+	OPT_FLAG(s, run.accept_new_host_keys, 0, "accept-new-host-keys", "add unknown host keys to known_hosts; changed ones are always refused"), \
+	OPT_INT(s, run.parallel, 0, "parallel", "N", "nodes to work on at a time (default 32)")
+#define RUN_OPTS_CHANGE(s)                                                                          \
+	RUN_OPTS_READ(s),                                                                           \
+	OPT_FLAG(s, run.force, 0, "force", "replace a keepalived.conf that somebody else wrote, keeping a copy"), \
+	OPT_FLAG(s, run.install, 0, "install", "install keepalived, kubeadm and kubelet where they are missing")
+
+struct run_spec {
+	const char *command;
+	enum steps_part (*part)(const void *ctx, const struct inv_node *n);
+	const void *ctx;
+	/* May refuse what the command line asks of this inventory; may be NULL. */
+	int (*accept)(const void *ctx, const struct inventory *inv, struct err *err);
+	const struct plan_phase *const *phases; /* ends in NULL */
+	/* After the phases went well: what the command is for, if it is no step; may be NULL. */
+	int (*finish)(struct steps_run *run, void *data, struct err *err);
+	void *data;
+	bool only_seed, pki_only;
+	bool quiet; /* finish prints the result: no closing line, and JSON only from there */
+};
+
+/* The whole of a command: reads hactl.yaml, connects, runs, shows, tells the result. */
+int run_command(const struct run_opts *o, const struct run_spec *spec, struct err *err) MUST_CHECK;
+
+bool run_is_json(const struct run_opts *o);
+
+/* Parts for most commands. */
+enum steps_part run_every_node(const void *ctx, const struct inv_node *n);
+enum steps_part run_ask_control_plane(const void *ctx, const struct inv_node *n);
+
+#endif
