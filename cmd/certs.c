@@ -8,7 +8,6 @@ struct push_opts {
 };
 
 static const struct cli_opt push_options[] = {
-	RUN_OPTS_READ(struct push_opts),
 	OPT_FLAG(struct push_opts, run.dry_run, 'n', "dry-run", "show what would be written; exit status 6 when there is something"),
 	OPT_END,
 };
@@ -54,9 +53,14 @@ static int push(const void *data, char **operands, struct err *err)
 static const struct cli_cmd certs_push = {
 	.name = "push",
 	.summary = "copy the PKI and admin.conf of the first control-plane node to the others, checked on both sides",
+	.description =
+		"Each key is checked against its certificate before it travels.  All files of a node go in one stream, "
+		"are created 0600, compared by SHA-256 and moved into place together; equal files are left alone.",
+	.examples = "hactl certs push\nhactl certs push m3",
 	.operands = "[NODE...]",
 	.max_operands = -1,
 	.opts = push_options,
+	.common = run_common_opts,
 	.opts_size = sizeof(struct push_opts),
 	.run = push,
 };
@@ -66,5 +70,6 @@ static const struct cli_cmd *const subs[] = { &certs_push, NULL };
 const struct cli_cmd cmd_certs = {
 	.name = "certs",
 	.summary = "the cluster's PKI",
+	.group = "Running a cluster",
 	.subs = subs,
 };

@@ -48,6 +48,7 @@ static int run(const void *data, char **operands, struct err *err)
 const struct cli_cmd config_init = {
 	.name = "init",
 	.summary = "print a complete, annotated hactl.yaml for the hosts named",
+	.examples = "hactl config init --vip 10.0.0.9 root@m1 root@m2 root@m3 >hactl.yaml\nhactl config init --vip 10.0.0.9 --workers w1,w2 ops@m1 ops@m2 ops@m3",
 	.operands = "[USER@HOST...]",
 	.max_operands = -1,
 	.opts = opts,

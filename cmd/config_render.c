@@ -13,7 +13,6 @@ struct render_opts {
 };
 
 static const struct cli_opt opts[] = {
-	RUN_OPTS_READ(struct render_opts),
 	OPT_STR(struct render_opts, out, 0, "out", "DIR", "write files, 0600, to DIR/NODE/ instead of stdout, where secrets are masked"),
 	OPT_STR(struct render_opts, kubeadm_version, 0, "kubeadm-version", "VERSION", "of the nodes' kubeadm (default: kubernetesVersion)"),
 	OPT_FLAG(struct render_opts, from_nodes, 0, "from-nodes", "ask the nodes, changing nothing, for what hactl.yaml leaves open"),
@@ -156,9 +155,14 @@ static int run(const void *data, char **operands, struct err *err)
 const struct cli_cmd config_render = {
 	.name = "render",
 	.summary = "print what would be written to each node, without touching one",
+	.description =
+		"Secrets are masked on stdout; with --out they are in the files, which are created 0600.  What only a "
+		"node can tell (its interface, its kubeadm) is asked for with --from-nodes.",
+	.examples = "hactl config render keepalived m1\nhactl config render --from-nodes --out rendered",
 	.operands = "[keepalived|check|kubeadm] [NODE]",
 	.max_operands = 2,
 	.opts = opts,
+	.common = run_common_opts,
 	.opts_size = sizeof(struct render_opts),
 	.run = run,
 };

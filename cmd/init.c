@@ -7,7 +7,6 @@ struct init_opts {
 
 static const struct cli_opt opts[] = {
 	RUN_OPTS_CHANGE(struct init_opts),
-	OPT_FLAG(struct init_opts, run.dry_run, 'n', "dry-run", "show what would be done, with diffs; exit status 6 when there is something"),
 	OPT_END,
 };
 
@@ -28,7 +27,15 @@ static int run(const void *data, char **operands, struct err *err)
 const struct cli_cmd cmd_init = {
 	.name = "init",
 	.summary = "check every node, bring the virtual IP up, run kubeadm init on the first control-plane node",
+	.description =
+		"Looks at all nodes of hactl.yaml first and lists every problem at once; nothing is changed while "
+		"there is one.  Then keepalived is configured on every control-plane node, tested, and started; the "
+		"virtual IP must be held by exactly one of them before kubeadm init runs on the first.\n\n"
+		"Returns 0 only when that node is Ready through the virtual IP.",
+	.examples = "hactl init\nhactl init --dry-run\nhactl init --install --accept-new-host-keys",
+	.group = "Making a cluster",
 	.opts = opts,
+	.common = run_common_opts,
 	.opts_size = sizeof(struct init_opts),
 	.run = run,
 };

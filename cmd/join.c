@@ -16,7 +16,6 @@ struct join_opts {
 
 static const struct cli_opt opts[] = {
 	RUN_OPTS_CHANGE(struct join_opts),
-	OPT_FLAG(struct join_opts, run.dry_run, 'n', "dry-run", "show what would be done, with diffs; exit status 6 when there is something"),
 	OPT_FLAG(struct join_opts, control_plane, 0, "control-plane", "join control-plane nodes: PKI and admin.conf are fanned out first"),
 	OPT_FLAG(struct join_opts, print, 0, "print", "print a ready kubeadm join command instead, with a token that lives 2 hours"),
 	OPT_END,
@@ -135,9 +134,20 @@ static int run(const void *data, char **operands, struct err *err)
 const struct cli_cmd cmd_join = {
 	.name = "join",
 	.summary = "join workers, or control-plane nodes; all that have not joined, or those named",
+	.description =
+		"Without --control-plane the workers of hactl.yaml join, with it the control-plane nodes, which are "
+		"given the PKI and admin.conf of the first one before.  All nodes join at the same time, as far as etcd "
+		"allows, with a bootstrap token that lives 15 minutes and is deleted afterwards; the CA is always pinned.",
+	.examples =
+		"hactl join --control-plane\n"
+		"hactl join w3 w4\n"
+		"# for a machine that hactl cannot reach\n"
+		"hactl join --print -o json",
+	.group = "Making a cluster",
 	.operands = "[NODE...]",
 	.max_operands = -1,
 	.opts = opts,
+	.common = run_common_opts,
 	.opts_size = sizeof(struct join_opts),
 	.run = run,
 };

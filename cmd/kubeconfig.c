@@ -14,7 +14,6 @@ struct kubeconfig_opts {
 };
 
 static const struct cli_opt opts[] = {
-	RUN_OPTS_READ(struct kubeconfig_opts),
 	OPT_STR(struct kubeconfig_opts, out, 0, "out", "FILE", "write admin.conf there instead of merging it"),
 	OPT_STR(struct kubeconfig_opts, context, 0, "context", "NAME", "name of the context (default: the cluster's name)"),
 	OPT_END,
@@ -97,7 +96,13 @@ static int run(const void *data, char **operands, struct err *err)
 const struct cli_cmd cmd_kubeconfig = {
 	.name = "kubeconfig",
 	.summary = "fetch admin.conf for kubectl: merged into ~/.kube/config, or to a file",
+	.description =
+		"The file is written 0600 and never printed.  Merging keeps every other cluster, user and context of "
+		"the file, and makes the new context the current one.",
+	.examples = "hactl kubeconfig\nhactl kubeconfig --out ./admin.conf",
+	.group = "Running a cluster",
 	.opts = opts,
+	.common = run_common_opts,
 	.opts_size = sizeof(struct kubeconfig_opts),
 	.run = run,
 };

@@ -67,16 +67,19 @@ static void tick(void *ctx)
 
 /* ---- a run ---- */
 
+const char *const run_outputs[] = { "text", "json", NULL };
+
+const struct cli_opt run_common_opts[] = {
+	OPT_STR(struct run_opts, config, 'c', "config", "FILE", "the cluster's description, '-' for stdin (default ./hactl.yaml)"),
+	OPT_CHOICE(struct run_opts, output, 'o', "output", run_outputs, "for people, or one JSON object per event on stdout"),
+	OPT_FLAG(struct run_opts, accept_new_host_keys, 0, "accept-new-host-keys", "add unknown host keys to known_hosts; changed ones are always refused"),
+	OPT_INT(struct run_opts, parallel, 0, "parallel", "N", "nodes to work on at a time (default 32)"),
+	OPT_END,
+};
+
 bool run_is_json(const struct run_opts *o)
 {
-	return o->output && !strcmp(o->output, "json");
-}
-
-static int check_output(const struct run_opts *o, struct err *err)
-{
-	if (!o->output || run_is_json(o) || !strcmp(o->output, "text"))
-		return 0;
-	return err_set(err, ERR_USAGE, "--output: '%s' is neither text nor json", o->output);
+	return o->output == RUN_JSON;
 }
 
 static char *log_dir(const struct inventory *inv)
@@ -160,8 +163,6 @@ int run_command(const struct run_opts *o, const struct run_spec *spec, struct er
 	int64_t start = clock_ms();
 	int rc;
 
-	if (check_output(o, err) < 0)
-		return -1;
 	catch_signals();
 	rc = inventory_load(o->config ? o->config : "hactl.yaml", &inv, err);
 	if (rc == 0 && (rc = connect_start(err)) == 0)

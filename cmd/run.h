@@ -5,19 +5,21 @@
 #include "cli/cli.h"
 #include "steps/steps.h"
 
+/* First member of each command's options, so that run_common_opts counts from the same place. */
 struct run_opts {
-	const char *config, *output;
+	const char *config;
+	int output; /* enum run_output */
 	bool accept_new_host_keys, force, install, dry_run;
 	int parallel;
 };
 
-#define RUN_OPTS_READ(s)                                                                            \
-	OPT_STR(s, run.config, 'c', "config", "FILE", "the cluster's description, '-' for stdin (default ./hactl.yaml)"), \
-	OPT_STR(s, run.output, 'o', "output", "FORMAT", "text or json: one object per event on stdout"), \
-	OPT_FLAG(s, run.accept_new_host_keys, 0, "accept-new-host-keys", "add unknown host keys to known_hosts; changed ones are always refused"), \
-	OPT_INT(s, run.parallel, 0, "parallel", "N", "nodes to work on at a time (default 32)")
+enum run_output { RUN_TEXT, RUN_JSON };
+extern const char *const run_outputs[];
+
+extern const struct cli_opt run_common_opts[];
+
 #define RUN_OPTS_CHANGE(s)                                                                          \
-	RUN_OPTS_READ(s),                                                                           \
+	OPT_FLAG(s, run.dry_run, 'n', "dry-run", "show per node what would be done, with diffs; exit status 6 when there is something"), \
 	OPT_FLAG(s, run.force, 0, "force", "replace a keepalived.conf that somebody else wrote, keeping a copy"), \
 	OPT_FLAG(s, run.install, 0, "install", "install keepalived, kubeadm and kubelet where they are missing")
 

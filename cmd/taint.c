@@ -12,7 +12,6 @@ struct taint_opts {
 };
 
 static const struct cli_opt opts[] = {
-	RUN_OPTS_READ(struct taint_opts),
 	OPT_FLAG(struct taint_opts, remove, 0, "remove", "take the taint away, so that pods may run there"),
 	OPT_END,
 };
@@ -104,9 +103,15 @@ static int run(const void *data, char **operands, struct err *err)
 const struct cli_cmd cmd_taint = {
 	.name = "taint",
 	.summary = "set or remove the control-plane taint, under both of its names",
+	.description =
+		"Works on all control-plane nodes, or on those named, through the API.  A taint of either name, "
+		"node-role.kubernetes.io/master and node-role.kubernetes.io/control-plane, keeps pods away.",
+	.examples = "hactl taint --remove\nhactl taint m2",
+	.group = "Running a cluster",
 	.operands = "[NODE...]",
 	.max_operands = -1,
 	.opts = opts,
+	.common = run_common_opts,
 	.opts_size = sizeof(struct taint_opts),
 	.run = run,
 };

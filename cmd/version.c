@@ -1,13 +1,12 @@
-#include <string.h>
-
 #include "cmd.h"
+#include "run.h"
 
 struct version_opts {
-	const char *output;
+	int output;
 };
 
 static const struct cli_opt opts[] = {
-	OPT_STR(struct version_opts, output, 'o', "output", "FORMAT", "text or json"),
+	OPT_CHOICE(struct version_opts, output, 'o', "output", run_outputs, "for people or for scripts"),
 	OPT_END,
 };
 
@@ -16,12 +15,8 @@ static int run(const void *data, char **operands, struct err *err)
 	const struct version_opts *o = data;
 
 	(void)operands;
-	if (o->output && !strcmp(o->output, "json"))
-		puts("{\"version\":\"" HACTL_VERSION "\"}");
-	else if (!o->output || !strcmp(o->output, "text"))
-		puts("hactl " HACTL_VERSION);
-	else
-		return err_set(err, ERR_USAGE, "--output: '%s' is neither text nor json", o->output);
+	(void)err;
+	puts(o->output == RUN_JSON ? "{\"version\":\"" HACTL_VERSION "\"}" : "hactl " HACTL_VERSION);
 	return 0;
 }
 
