@@ -219,7 +219,12 @@ static CURLcode transfer(struct kube *k, const struct kube_request *q, int timeo
 static int finish(struct kube *k, CURLcode code, struct transfer *t, struct kube_answer *a,
 		  struct err *err)
 {
-	const struct transfer_words words = { k->where, k->trust, k->config.verify_name };
+	const struct transfer_words words = {
+		.where = k->where,
+		.trust = k->trust,
+		.name = k->config.verify_name,
+		.login = k->config.name,
+	};
 	long status = 0;
 
 	if (code != CURLE_OK)

@@ -142,6 +142,10 @@ int transfer_failed(CURL *c, const struct transfer *t, CURLcode code,
 	if (t->too_big)
 		return err_set(err, ERR_FAILED, "%s: the answer is larger than %zu bytes", w->where,
 			       t->max);
+	/* TLS 1.3 tells it with the first bytes that are read, after the handshake. */
+	if (w->login && code == CURLE_RECV_ERROR && strstr(text, " alert "))
+		return err_set(err, ERR_CONNECT, "%s: the server refuses the client certificate of "
+			       "'%s': %s", w->where, w->login, text);
 	switch (code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return err_set(err, ERR_CONNECT, "%s: the name is not known here; check its spelling "

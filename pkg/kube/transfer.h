@@ -23,9 +23,9 @@ void transfer_release(struct transfer *t); /* wipes */
 
 /* CURLcode as an err of kind ERR_CONNECT.  where: what was spoken to; trust: whose CA
  * certificates the server's was checked with; name: the name it was checked for when it
- * is an API server, else NULL. */
+ * is an API server, else NULL; login: the file whose client certificate was shown, or NULL. */
 struct transfer_words {
-	const char *where, *trust, *name;
+	const char *where, *trust, *name, *login;
 };
 int transfer_failed(CURL *c, const struct transfer *t, CURLcode code,
 		    const struct transfer_words *w, struct err *err);

@@ -86,7 +86,7 @@ static int check_answer(const char *url, long status, struct transfer *t, char *
 
 static int fetch(const char *url, char **out, struct err *err)
 {
-	const struct transfer_words words = { url, "a CA this machine trusts", NULL };
+	const struct transfer_words words = { .where = url, .trust = "a CA this machine trusts" };
 	auto_transfer struct transfer t = { .max = ANSWER_MAX };
 	CURL *c = curl_easy_init();
 	long status = 0;

@@ -118,10 +118,14 @@ static inline void *server_serve(void *arg)
 {
 	struct server_job *job = arg;
 	SSL *ssl = SSL_new(job->s->ctx);
+	char byte;
 
 	SSL_set_fd(ssl, job->fd);
 	if (SSL_accept(ssl) == 1)
 		while (server_exchange(job->s, ssl) == 0)
+			;
+	else /* hanging up at once could overtake the alert that says why */
+		while (read(job->fd, &byte, 1) > 0)
 			;
 	SSL_shutdown(ssl);
 	SSL_free(ssl);
