@@ -28,12 +28,17 @@ shown() { sed 's/^/      | /' | tail -40; }
 
 # holds SENTENCE CMD...: CMD exits 0. What it said is in $W/said when it has ended.
 holds() {
-  local sentence=$1 status=0
+  local sentence=$1 status=0 begun=$SECONDS
   shift
   "$@" >"$W/says" 2>&1 || status=$?
   mv "$W/says" "$W/said"
+  [ $((SECONDS - begun)) -lt 2 ] || sentence+=" [$((SECONDS - begun)) s]"
   if [ $status = 0 ]; then pass "$sentence"; else fail "$sentence (exit $status)"; shown <"$W/said"; fi
+  return $status
 }
+
+# must SENTENCE CMD...: as holds; without it the rest has no meaning.
+must() { holds "$@" || exit; }
 
 # refuses STATUS SENTENCE REGEX... -- CMD...: CMD exits with STATUS and what it says matches every REGEX.
 refuses() {

@@ -26,7 +26,7 @@ as_before() { fingerprint | diff "$W/before" -; }
 holds "and has done nothing" as_before
 
 json() { hactl apply --config "$W/hactl.yaml" -o json >"$W/events" 2>"$W/errors" || { local s=$?; cat "$W/events" "$W/errors"; return $s; }; }
-holds "apply -o json makes the cluster" json
+must "apply -o json makes the cluster" json
 events_are_json() {
   python3 - "$W/events" <<'P'
 import json, sys
@@ -37,9 +37,9 @@ assert set.intersection(*(set(e) for e in events)), "no key that every event has
 P
 }
 holds "every line of it is a JSON object" events_are_json
-holds "kubeconfig" hactl kubeconfig --out "$W/admin.conf" --config "$W/hactl.yaml"
+must "kubeconfig" hactl kubeconfig --out "$W/admin.conf" --config "$W/hactl.yaml"
 holds "4 nodes are Ready through the VIP" nodes_ready 4
-document_arrived() { kubectl -n kube-system get configmap kubeadm-config -o yaml | tee "$W/cm" && grep -q 'podSubnet: 172.16.0.0/16' "$W/cm" && grep -q 'v: "2"' "$W/cm"; }
+document_arrived() { kubectl -n kube-system get configmap kubeadm-config -o yaml >"$W/cm" && cat "$W/cm" && grep -q 'podSubnet: 172.16.0.0/16' "$W/cm" && grep -q 'v: "2"' "$W/cm"; }
 holds "the user's own kubeadm document came into effect" document_arrived
 no_secret_said() { ! grep -rE 'PRIVATE KEY|\b[a-z0-9]{6}\.[a-z0-9]{16}\b' "$W/events" "$W/errors" "$W/home"; }
 holds "no key and no token is said or logged" no_secret_said
@@ -53,6 +53,6 @@ for f in id_ed25519 kubeadm.yaml; do lab ssh m1 "umask 077; cat >/run/hactl-lab/
 grep -v '^m1,' /run/hactl-lab/known_hosts | lab ssh m1 'cat >/run/hactl-lab/known_hosts'
 lab ssh m1 'cat >/usr/local/bin/hactl; chmod 755 /usr/local/bin/hactl' <"$HACTL"
 lab ssh m1 'cat >/root/hactl.yaml' <"$W/hactl.yaml"
-holds "apply on m1 itself makes the cluster" lab ssh m1 hactl apply --config /root/hactl.yaml
+must "apply on m1 itself makes the cluster" lab ssh m1 hactl apply --config /root/hactl.yaml
 lab ssh m1 cat /etc/kubernetes/admin.conf >"$W/admin.conf"
 holds "3 nodes are Ready through the VIP" nodes_ready 3

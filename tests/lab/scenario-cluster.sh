@@ -6,24 +6,24 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 fresh 3 1
-holds "init makes the first control-plane node" hactl init --config "$W/hactl.yaml"
-holds "join --control-plane joins the two others" hactl join --control-plane --config "$W/hactl.yaml"
-holds "join joins the worker" hactl join --config "$W/hactl.yaml"
+must "init makes the first control-plane node" hactl init --config "$W/hactl.yaml"
+must "join --control-plane joins the two others" hactl join --control-plane --config "$W/hactl.yaml"
+must "join joins the worker" hactl join --config "$W/hactl.yaml"
 
 # ---- what there is now
 kubeconfig_is_private() {
   hactl kubeconfig --out "$W/admin.conf" --config "$W/hactl.yaml" && [ "$(stat -c %a "$W/admin.conf")" = 600 ] &&
     grep -q "server: https://$VIP:6443" "$W/admin.conf"
 }
-holds "kubeconfig writes a 0600 file that points at the VIP" kubeconfig_is_private
-holds "4 nodes are Ready through the VIP" nodes_ready 4
+must "kubeconfig writes a 0600 file that points at the VIP" kubeconfig_is_private
+must "4 nodes are Ready through the VIP" nodes_ready 4
 holds "exactly one node holds the VIP" one_holder
 proxies_run() {
   kubectl -n kube-system get pods -l k8s-app=kube-proxy --no-headers >"$W/proxies" && cat "$W/proxies" &&
     [ "$(awk '$2 == "1/1" && $3 == "Running"' "$W/proxies" | wc -l)" = 4 ]
 }
 holds "kube-proxy runs on all 4: its document survived" within 60 proxies_run
-untainted() { kubectl get nodes -o jsonpath='{.items[*].spec.taints[*].key}' | tee "$W/taints"; ! grep -q node-role "$W/taints"; }
+untainted() { kubectl get nodes -o jsonpath='{.items[*].spec.taints[*].key}' >"$W/taints" && cat "$W/taints" && ! grep -q node-role "$W/taints"; }
 holds "no control-plane node is tainted" untainted
 keys_are_private() {
   local n key
@@ -43,7 +43,7 @@ keepalived_is_tracked() {
 }
 holds "keepalived accepts its file and complains of nothing, and tracks its script" keepalived_is_tracked
 no_tokens_left() {
-  lab ssh m1 kubeadm --kubeconfig /etc/kubernetes/admin.conf token list | tee "$W/tokens"
+  lab ssh m1 kubeadm --kubeconfig /etc/kubernetes/admin.conf token list >"$W/tokens" && cat "$W/tokens" &&
   [ "$(grep -c '^[a-z0-9]\{6\}\.' "$W/tokens")" -le 1 ]   # kubeadm init makes one
 }
 holds "no token of a join is left" no_tokens_left

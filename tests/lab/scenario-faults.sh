@@ -51,6 +51,6 @@ refuses 5 "kubeadm init fails" m1 kubeadm 'the lab does not want to' -- hactl in
 nothing_half_written() { ! lab ssh m1 'find /etc/kubernetes /etc/keepalived | grep -E "admin.conf|pki/|\.tmp|\.new|\.part|~$"'; }
 holds "nothing half written is left on m1" nothing_half_written
 lab ssh m1 mv /usr/bin/kubeadm.real /usr/bin/kubeadm
-holds "the same command again goes on, as a user with sudo" hactl init --config "$C"
-holds "kubeconfig" hactl kubeconfig --out "$W/admin.conf" --config "$C"
+must "the same command again goes on, as a user with sudo" hactl init --config "$C"
+must "kubeconfig" hactl kubeconfig --out "$W/admin.conf" --config "$C"
 holds "the node is Ready through the VIP" nodes_ready 1

@@ -12,7 +12,7 @@ provision() {
   op setsid -w bash -o pipefail -c '"$1" config init --vip "$2" root@m1 root@m2 root@m3 | "$1" apply --config - -o json' \
     - "$HACTL" "$VIP" </dev/null >"$W/events" 2>"$W/errors" || { local s=$?; cat "$W/events" "$W/errors"; return $s; }
 }
-holds "config init | apply --config - -o json makes the cluster" provision
+must "config init | apply --config - -o json makes the cluster" provision
 readable() {
   python3 - "$W/events" <<'P'
 import json, sys
