@@ -17,7 +17,8 @@
 
 #define SERVER_MAX 24
 
-/* Answers that are none. */
+/* Answers, and such that are none. */
+#define ANSWER_OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define ANSWER_HANG_UP ""
 #define ANSWER_STALL "stall"     /* until the client gives up */
 #define ANSWER_ENDLESS "endless" /* a body without end */
@@ -237,6 +238,42 @@ static inline void kubeconfig_for(struct buf *out, const char *url, const struct
 	buf_puts(out, "\n    client-key-data: ");
 	pki_base64_encode(client->key_pem, strlen(client->key_pem), out);
 	buf_puts(out, "\n");
+}
+
+static inline struct kube *open_at(const char *host, int port, const struct cert *ca,
+				   const struct kube_dial *dial, const char *more)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_wipe struct buf config = BUF_INIT;
+	char url[128];
+	struct kube *k;
+
+	snprintf(url, sizeof(url), "https://%s:%d", host, port);
+	kubeconfig_for(&config, url, ca, &test_client, more);
+	k = kube_open("admin.conf", buf_str(&config), config.len, dial, &err);
+	if (!k)
+		fail_msg("%s", err.msg);
+	return k;
+}
+
+static inline void assert_healthy(struct kube *k)
+{
+	auto_err struct err err = ERR_INIT;
+
+	if (kube_healthy(k, 15000, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+/* A port nobody listens on, for as long as *fd is open. */
+static inline int closed_port(int *fd)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+
+	*fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(*fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(getsockname(*fd, (struct sockaddr *)&a, &len), 0);
+	return ntohs(a.sin_port);
 }
 
 static inline int make_test_certs(void **state)

@@ -9,32 +9,6 @@
 #include "base/clock.h"
 #include "server.h"
 
-static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-static struct kube *open_at(const char *host, int port, const struct cert *ca,
-			    const struct kube_dial *dial, const char *more)
-{
-	auto_err struct err err = ERR_INIT;
-	auto_wipe struct buf config = BUF_INIT;
-	char url[128];
-	struct kube *k;
-
-	snprintf(url, sizeof(url), "https://%s:%d", host, port);
-	kubeconfig_for(&config, url, ca, &test_client, more);
-	k = kube_open("admin.conf", buf_str(&config), config.len, dial, &err);
-	if (!k)
-		fail_msg("%s", err.msg);
-	return k;
-}
-
-static void assert_healthy(struct kube *k)
-{
-	auto_err struct err err = ERR_INIT;
-
-	if (kube_healthy(k, 15000, &err) < 0)
-		fail_msg("%s", err.msg);
-}
-
 static struct kube *open_server(const struct server *s)
 {
 	return open_at("127.0.0.1", s->port, &test_ca, NULL, "");
@@ -65,7 +39,7 @@ static void a_server_that_says_ok_is_healthy(void **state)
 
 	(void)state;
 	server_start(&s);
-	s.answers[0] = s.answers[1] = ok;
+	s.answers[0] = s.answers[1] = ANSWER_OK;
 	struct kube *k = open_server(&s);
 
 	assert_healthy(k);
@@ -81,7 +55,7 @@ static void the_client_certificate_is_shown_and_the_connection_kept(void **state
 	(void)state;
 	server_start(&s);
 	for (int i = 0; i < 3; i++)
-		s.answers[i] = ok;
+		s.answers[i] = ANSWER_OK;
 	struct kube *k = open_server(&s);
 
 	for (int i = 0; i < 3; i++)
@@ -100,7 +74,7 @@ static void an_old_server_is_asked_for_healthz(void **state)
 	(void)state;
 	server_start(&s);
 	s.answers[0] = server_json("404 Not Found", "{}");
-	s.answers[1] = ok;
+	s.answers[1] = ANSWER_OK;
 	struct kube *k = open_server(&s);
 
 	assert_healthy(k);
@@ -197,7 +171,7 @@ static void a_redirect_is_not_followed(void **state)
 	snprintf(answer, sizeof(answer), "HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1:%d/other"
 		 "\r\nContent-Length: 0\r\n\r\n", s.port);
 	s.answers[0] = answer;
-	s.answers[1] = ok;
+	s.answers[1] = ANSWER_OK;
 	struct kube *k = open_server(&s);
 
 	assert_int_equal(kube_healthy(k, 15000, &err), -1);
@@ -284,7 +258,7 @@ static void expect_refusal(const struct cert *shown, const struct cert *ca, cons
 	struct server s;
 
 	server_start_with(&s, shown);
-	s.answers[0] = ok;
+	s.answers[0] = ANSWER_OK;
 	struct kube *k = open_at("127.0.0.1", s.port, ca, NULL, "");
 
 	assert_int_equal(kube_healthy(k, 15000, &err), -1);
@@ -340,18 +314,6 @@ static void a_certificate_from_the_future_points_to_the_clocks(void **state)
 	cert_release(&c);
 }
 
-/* A port nobody listens on, for as long as *fd is open. */
-static int closed_port(int *fd)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
-
-	*fd = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(*fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(getsockname(*fd, (struct sockaddr *)&a, &len), 0);
-	return ntohs(a.sin_port);
-}
-
 static void a_port_nobody_listens_on_is_told(void **state)
 {
 	auto_err struct err err = ERR_INIT;
@@ -372,7 +334,7 @@ static void another_target_is_checked_for_the_same_name(void **state)
 	(void)state;
 	server_start(&one);
 	server_start(&two);
-	one.answers[0] = one.answers[1] = two.answers[0] = ok;
+	one.answers[0] = one.answers[1] = two.answers[0] = ANSWER_OK;
 	struct kube *k = open_at("10.0.0.9", 6443, &test_ca, NULL, "");
 
 	kube_connect_to(k, "127.0.0.1", one.port);
@@ -396,7 +358,7 @@ static void tls_server_name_is_what_the_certificate_is_checked_for(void **state)
 
 	(void)state;
 	server_start_with(&s, &c);
-	s.answers[0] = ok;
+	s.answers[0] = ANSWER_OK;
 	struct kube *k = open_at("127.0.0.1", s.port, &test_ca, NULL, "    tls-server-name: inner\n");
 
 	assert_healthy(k);
@@ -412,138 +374,11 @@ static void a_proxy_in_the_environment_is_not_used(void **state)
 	(void)state;
 	setenv("https_proxy", "http://127.0.0.1:1", 1);
 	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
-	auto_free char *msg = ask(ok, &kind);
+	auto_free char *msg = ask(ANSWER_OK, &kind);
 
 	unsetenv("https_proxy");
 	unsetenv("ALL_PROXY");
 	assert_null(msg);
-}
-
-struct tunnel {
-	struct server *s;
-	int calls, fail;
-	char host[128];
-	int port;
-};
-
-static int dial(void *ctx, const char *host, int port, int *fd, struct err *err)
-{
-	struct tunnel *t = ctx;
-	int pair[2];
-
-	t->calls++;
-	t->port = port;
-	snprintf(t->host, sizeof(t->host), "%s", host);
-	if (t->fail)
-		return err_set(err, ERR_FAILED, "administratively prohibited");
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	server_take(t->s, pair[1]);
-	*fd = pair[0];
-	return 0;
-}
-
-static void a_tunnel_is_used_when_the_direct_way_fails_and_kept_to(void **state)
-{
-	auto_close int fd = -1;
-	int port = closed_port(&fd);
-	struct server s;
-	struct tunnel t = { .s = &s };
-	const struct kube_dial d = { dial, &t };
-
-	(void)state;
-	server_start(&s);
-	s.answers[0] = s.answers[1] = ok;
-	struct kube *k = open_at("127.0.0.1", port, &test_ca, &d, "");
-
-	assert_healthy(k);
-	assert_int_equal(t.calls, 1);
-	assert_string_equal(t.host, "127.0.0.1");
-	assert_int_equal(t.port, port);
-	assert_healthy(k);
-	assert_int_equal(t.calls, 2);
-	assert_string_equal(s.client[0], "kubernetes-admin");
-	kube_close(k);
-	server_stop(&s);
-}
-
-static void the_tunnel_is_closed_after_each_request(void **state)
-{
-	auto_close int fd = -1;
-	int port = closed_port(&fd);
-	struct server s;
-	struct tunnel t = { .s = &s };
-	const struct kube_dial d = { dial, &t };
-
-	(void)state;
-	server_start(&s);
-	s.answers[0] = ok;
-	struct kube *k = open_at("127.0.0.1", port, &test_ca, &d, "");
-
-	assert_healthy(k);
-	assert_int_equal(s.connections, 1);
-	pthread_join(s.threads[0], NULL); /* ends only when the client hangs up */
-	close(s.fds[0]);
-	s.connections = 0;
-	kube_close(k);
-	server_stop(&s);
-}
-
-static void a_name_unknown_here_is_the_tunnels_to_resolve(void **state)
-{
-	/* A label this long is refused without asking any server. */
-	static const char name[] = "a123456789b123456789c123456789d123456789e123456789f123456789"
-				   "g123456789.test";
-	struct cert c = cert_make(&(struct cert_spec){ .cn = "x", .by = &test_ca,
-			.san = "DNS:a123456789b123456789c123456789d123456789e123456789f123456789"
-			       "g123456789.test" });
-	struct server s;
-	struct tunnel t = { .s = &s };
-	const struct kube_dial d = { dial, &t };
-
-	(void)state;
-	server_start_with(&s, &c);
-	s.answers[0] = ok;
-	struct kube *k = open_at(name, 6443, &test_ca, &d, "");
-
-	assert_healthy(k);
-	assert_string_equal(t.host, name);
-	kube_close(k);
-	server_stop(&s);
-	cert_release(&c);
-}
-
-static void when_the_tunnel_fails_too_both_ways_are_told(void **state)
-{
-	auto_err struct err err = ERR_INIT;
-	auto_close int fd = -1;
-	struct tunnel t = { .fail = 1 };
-	const struct kube_dial d = { dial, &t };
-	struct kube *k = open_at("127.0.0.1", closed_port(&fd), &test_ca, &d, "");
-
-	(void)state;
-	assert_int_equal(kube_healthy(k, 15000, &err), -1);
-	assert_int_equal(err.kind, ERR_CONNECT);
-	assert_non_null(strstr(err.msg, "Connection refused"));
-	assert_non_null(strstr(err.msg, "administratively prohibited"));
-	kube_close(k);
-}
-
-static void a_server_that_fails_after_connecting_does_not_open_the_tunnel(void **state)
-{
-	auto_err struct err err = ERR_INIT;
-	struct server s;
-	struct tunnel t = { .s = &s };
-	const struct kube_dial d = { dial, &t };
-
-	(void)state;
-	server_start(&s);
-	s.answers[0] = ANSWER_HANG_UP;
-	struct kube *k = open_at("127.0.0.1", s.port, &test_ca, &d, "");
-
-	assert_int_equal(kube_healthy(k, 15000, &err), -1);
-	assert_int_equal(t.calls, 0);
-	kube_close(k);
-	server_stop(&s);
 }
 
 int main(void)
@@ -571,11 +406,6 @@ int main(void)
 		cmocka_unit_test(another_target_is_checked_for_the_same_name),
 		cmocka_unit_test(tls_server_name_is_what_the_certificate_is_checked_for),
 		cmocka_unit_test(a_proxy_in_the_environment_is_not_used),
-		cmocka_unit_test(a_tunnel_is_used_when_the_direct_way_fails_and_kept_to),
-		cmocka_unit_test(the_tunnel_is_closed_after_each_request),
-		cmocka_unit_test(a_name_unknown_here_is_the_tunnels_to_resolve),
-		cmocka_unit_test(when_the_tunnel_fails_too_both_ways_are_told),
-		cmocka_unit_test(a_server_that_fails_after_connecting_does_not_open_the_tunnel),
 	};
 
 	return cmocka_run_group_tests(tests, make_test_certs, release_test_certs);
