@@ -6,17 +6,27 @@
 
 #define MSG_KEXINIT 20
 
+/* CTR with plain MACs first: they are what libssh2 1.10 has, and newer versions' code for the
+ * others has had holes (CVE-2026-55200) that a node could reach before it is known to be one. */
+#define CIPHERS "aes256-ctr,aes192-ctr,aes128-ctr,aes256-gcm@openssh.com,aes128-gcm@openssh.com," \
+	"chacha20-poly1305@openssh.com"
+#define MACS "hmac-sha2-256,hmac-sha2-512,hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
+/* SHA-1 signatures (ssh-rsa) are not asked for. */
+#define HOST_KEYS "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521," \
+	"rsa-sha2-512,rsa-sha2-256"
+
 /* The name lists of SSH_MSG_KEXINIT in their order (RFC 4253, 7.1), as far as they must agree. */
 static const struct list {
 	const char *what, *option; /* option: where sshd_config(5) sets it */
 	int method;
+	const char *names; /* NULL: libssh2's own choice */
 } lists[] = {
-	{ "key exchange", "KexAlgorithms", LIBSSH2_METHOD_KEX },
-	{ "host key algorithm", "HostKeyAlgorithms", LIBSSH2_METHOD_HOSTKEY },
-	{ "cipher", "Ciphers", LIBSSH2_METHOD_CRYPT_CS },
-	{ "cipher", "Ciphers", LIBSSH2_METHOD_CRYPT_SC },
-	{ "MAC", "MACs", LIBSSH2_METHOD_MAC_CS },
-	{ "MAC", "MACs", LIBSSH2_METHOD_MAC_SC },
+	{ "key exchange", "KexAlgorithms", LIBSSH2_METHOD_KEX, NULL },
+	{ "host key algorithm", "HostKeyAlgorithms", LIBSSH2_METHOD_HOSTKEY, HOST_KEYS },
+	{ "cipher", "Ciphers", LIBSSH2_METHOD_CRYPT_CS, CIPHERS },
+	{ "cipher", "Ciphers", LIBSSH2_METHOD_CRYPT_SC, CIPHERS },
+	{ "MAC", "MACs", LIBSSH2_METHOD_MAC_CS, MACS },
+	{ "MAC", "MACs", LIBSSH2_METHOD_MAC_SC, MACS },
 };
 
 /* The first packet after the lines that end in the peer's version. */
@@ -64,23 +74,67 @@ static void supported(struct ssh_session *s, int method, struct strs *names)
 		libssh2_free(s->lib, list);
 }
 
-/* libssh2 1.10 can drop the names it does not know itself, but by a memcpy that overlaps. */
-int ssh_prefer(struct ssh_session *s, int method, const char *names, struct err *err)
+/* Those of names that this libssh2 has.  1.10 could drop the others itself, but does it by a
+ * memcpy that overlaps. */
+static void choose(struct ssh_session *s, int method, const char *names, struct strs *chosen)
 {
-	auto_strs struct strs known = STRS_INIT, chosen = STRS_INIT;
-	auto_free char *copy = strdup(names), *list = NULL;
+	auto_strs struct strs known = STRS_INIT;
+	auto_free char *copy = names ? strdup(names) : NULL;
 	char *place;
 
+	if (!names) {
+		supported(s, method, chosen);
+		return;
+	}
 	if (!copy)
 		abort();
 	supported(s, method, &known);
 	for (char *name = strtok_r(copy, ",", &place); name; name = strtok_r(NULL, ",", &place))
 		if (strs_has(&known, name))
-			strs_add(&chosen, name);
+			strs_add(chosen, name);
+}
+
+static int prefer(struct ssh_session *s, int method, const char *names, struct err *err)
+{
+	auto_strs struct strs chosen = STRS_INIT;
+	auto_free char *list = NULL;
+
+	choose(s, method, names, &chosen);
 	list = strs_join(&chosen, ",");
 	if (!chosen.n || libssh2_session_method_pref(s->lib, method, list))
 		return err_set(err, ERR_CONNECT, "%s: libssh2 %s has none of the algorithms %s: use a newer one",
 			       s->name, libssh2_version(0), names);
+	return 0;
+}
+
+/* A host has keys of several types, and one whose type is not known would look like a stranger's. */
+static char *host_key_order(const struct strs *types)
+{
+	auto_strs struct strs order = STRS_INIT;
+
+	for (int known = 1; known >= 0; known--) {
+		auto_free char *copy = strdup(HOST_KEYS);
+		char *place;
+
+		if (!copy)
+			abort();
+		for (char *name = strtok_r(copy, ",", &place); name; name = strtok_r(NULL, ",", &place))
+			if (strs_has(types, !strncmp(name, "rsa-", 4) ? "ssh-rsa" : name) == known)
+				strs_add(&order, name);
+	}
+	return strs_join(&order, ",");
+}
+
+int ssh_prefer(struct ssh_session *s, const struct strs *host_key_types, struct err *err)
+{
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		bool host_key = lists[i].method == LIBSSH2_METHOD_HOSTKEY;
+		auto_free char *order = host_key ? host_key_order(host_key_types) : NULL;
+		const char *names = order ? order : lists[i].names;
+
+		if (names && prefer(s, lists[i].method, names, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -103,7 +157,7 @@ void ssh_explain_algorithms(struct ssh_session *s, struct buf *out)
 
 		if (w.bad)
 			return;
-		supported(s, lists[i].method, &ours);
+		choose(s, lists[i].method, lists[i].names, &ours);
 		if (any_in(&ours, theirs))
 			continue;
 		list = strs_join(&ours, ",");

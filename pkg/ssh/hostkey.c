@@ -7,35 +7,6 @@
 #include "ssh/session.h"
 #include "ssh/wire.h"
 
-/* In the order they are asked for.  SHA-1 signatures (ssh-rsa) are not. */
-static const struct algorithm {
-	const char *name, *key_type;
-} algorithms[] = {
-	{ "ssh-ed25519", "ssh-ed25519" },
-	{ "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256" },
-	{ "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384" },
-	{ "ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521" },
-	{ "rsa-sha2-512", "ssh-rsa" },
-	{ "rsa-sha2-256", "ssh-rsa" },
-};
-
-/* Those whose keys are known come first: a host has keys of several types, and one that is not
- * known would look like a stranger's. */
-int ssh_prefer_host_keys(struct ssh_session *s, const struct known_hosts *k,
-			 const struct known_names *names, struct err *err)
-{
-	auto_strs struct strs types = STRS_INIT, order = STRS_INIT;
-	auto_free char *list = NULL;
-
-	known_hosts_types(k, names, &types);
-	for (int known = 1; known >= 0; known--)
-		for (size_t i = 0; i < sizeof(algorithms) / sizeof(*algorithms); i++)
-			if (strs_has(&types, algorithms[i].key_type) == known)
-				strs_add(&order, algorithms[i].name);
-	list = strs_join(&order, ",");
-	return ssh_prefer(s, LIBSSH2_METHOD_HOSTKEY, list, err);
-}
-
 /* "ssh-ed25519 SHA256:...", as ssh-keygen -l prints it. */
 static void fingerprint(const char *key, size_t len, struct buf *out)
 {

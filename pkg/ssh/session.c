@@ -14,12 +14,6 @@
 #define MAX_GREETING 8192
 #define MAX_RETRIES 6
 
-/* CTR with plain MACs first: they are what libssh2 1.10 has, and newer versions' code for the
- * others has had holes (CVE-2026-55200) that a node could reach before it is known to be one. */
-#define CIPHERS "aes256-ctr,aes192-ctr,aes128-ctr,aes256-gcm@openssh.com,aes128-gcm@openssh.com," \
-	"chacha20-poly1305@openssh.com"
-#define MACS "hmac-sha2-256,hmac-sha2-512,hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
-
 int ssh_init(struct err *err)
 {
 	int rc = libssh2_init(0);
@@ -103,8 +97,7 @@ static ssize_t receive(libssh2_socket_t fd, void *data, size_t len, int flags, v
 	return n;
 }
 
-static int open_library(struct ssh_session *s, const struct known_hosts *known,
-			const struct known_names *names, struct err *err)
+static int open_library(struct ssh_session *s, const struct strs *types, struct err *err)
 {
 	s->lib = libssh2_session_init_ex(NULL, NULL, NULL, s);
 	if (!s->lib)
@@ -112,12 +105,7 @@ static int open_library(struct ssh_session *s, const struct known_hosts *known,
 	libssh2_session_set_blocking(s->lib, 0);
 	libssh2_session_callback_set(s->lib, LIBSSH2_CALLBACK_RECV, (void *)receive);
 	libssh2_keepalive_config(s->lib, 1, 2);
-	if (ssh_prefer(s, LIBSSH2_METHOD_CRYPT_CS, CIPHERS, err) < 0 ||
-	    ssh_prefer(s, LIBSSH2_METHOD_CRYPT_SC, CIPHERS, err) < 0 ||
-	    ssh_prefer(s, LIBSSH2_METHOD_MAC_CS, MACS, err) < 0 ||
-	    ssh_prefer(s, LIBSSH2_METHOD_MAC_SC, MACS, err) < 0)
-		return -1;
-	return ssh_prefer_host_keys(s, known, names, err);
+	return ssh_prefer(s, types, err);
 }
 
 /* sshd drops connections beyond its MaxStartups before it says anything. */
@@ -156,8 +144,8 @@ static int explain_handshake(struct ssh_session *s, long rc, struct err *err)
 	return ssh_fail(s, rc, "key exchange", err);
 }
 
-static int handshake(struct ssh_session *s, const struct known_hosts *known,
-		     const struct known_names *names, struct err *err)
+/* types: of the host keys that are known. */
+static int handshake(struct ssh_session *s, const struct strs *types, struct err *err)
 {
 	for (int attempt = 0;; attempt++) {
 		auto_err struct err tcp_err = ERR_INIT;
@@ -166,7 +154,7 @@ static int handshake(struct ssh_session *s, const struct known_hosts *known,
 		s->fd = ssh_tcp_connect(s->host, s->port, s->deadline_ms, &tcp_err);
 		if (s->fd < 0)
 			return err_set(err, tcp_err.kind, "%s: %s", s->name, tcp_err.msg);
-		if (open_library(s, known, names, err) < 0)
+		if (open_library(s, types, err) < 0)
 			return -1;
 		rc = SSH_RETRY(s, libssh2_session_handshake(s->lib, s->fd));
 		if (!rc)
@@ -182,14 +170,16 @@ static int connect_checked(struct ssh_session *s, const struct ssh_options *o, s
 {
 	struct known_hosts known = KNOWN_HOSTS_INIT;
 	struct known_names names = KNOWN_NAMES_INIT;
+	auto_strs struct strs types = STRS_INIT;
 	int rc;
 
 	known_names_add(&names, s->host, s->port);
 	if (o->alias)
 		known_names_add(&names, o->alias, s->port);
 	rc = known_hosts_read(&known, o->known_hosts, err);
+	known_hosts_types(&known, &names, &types);
 	if (!rc)
-		rc = handshake(s, &known, &names, err);
+		rc = handshake(s, &types, err);
 	if (!rc)
 		rc = ssh_check_host_key(s, o, &known, &names, err);
 	known_hosts_release(&known);

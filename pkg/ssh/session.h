@@ -70,18 +70,16 @@ int ssh_usable(struct ssh_session *s, struct err *err);
 /* tcp.c: connects within deadline_ms, addresses tried with a head start of 250 ms each. */
 int ssh_tcp_connect(const char *host, int port, int64_t deadline_ms, struct err *err);
 
+/* algorithms.c: what to ask for, host keys of these types first. */
+int ssh_prefer(struct ssh_session *s, const struct strs *host_key_types, struct err *err);
+/* Says which algorithm is missing, from the peer's greeting; "" when that is unclear. */
+void ssh_explain_algorithms(struct ssh_session *s, struct buf *out);
+
 /* hostkey.c */
 struct known_hosts;
 struct known_names;
-int ssh_prefer_host_keys(struct ssh_session *s, const struct known_hosts *k,
-			 const struct known_names *names, struct err *err);
 int ssh_check_host_key(struct ssh_session *s, const struct ssh_options *o,
 		       const struct known_hosts *k, const struct known_names *names, struct err *err);
-
-/* algorithms.c: asks for the algorithms in this order, as far as this libssh2 has them. */
-int ssh_prefer(struct ssh_session *s, int method, const char *names, struct err *err);
-/* Says which algorithm is missing, from the peer's greeting; "" when that is unclear. */
-void ssh_explain_algorithms(struct ssh_session *s, struct buf *out);
 
 /* login.c */
 int ssh_login(struct ssh_session *s, const struct ssh_options *o, struct err *err);
