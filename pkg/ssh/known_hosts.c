@@ -126,14 +126,21 @@ static void visit_lines(const struct known_hosts *k, struct visit v)
 	buf_release(&e.key);
 }
 
+static bool any_matches(const struct strs *names, struct wire_string listed)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (known_name_matches(listed.data, listed.len, names->v[i]))
+			return true;
+	return false;
+}
+
+/* *plain: by a name without the port only. */
 static bool names_match(const struct known_names *names, struct wire_string listed, bool *plain)
 {
-	*plain = false;
-	for (size_t i = 0; i < names->exact.n; i++)
-		if (known_name_matches(listed.data, listed.len, names->exact.v[i]))
-			return true;
-	*plain = names->plain && known_name_matches(listed.data, listed.len, names->plain);
-	return *plain;
+	bool exact = any_matches(&names->exact, listed);
+
+	*plain = !exact && any_matches(&names->plain, listed);
+	return exact || *plain;
 }
 
 struct check {

@@ -22,9 +22,9 @@ struct known_hosts {
  * there is none for the port, as with OpenSSH. */
 struct known_names {
 	struct strs exact; /* "host" or "[host]:port" */
-	char *plain;       /* "host" when the port is not 22 */
+	struct strs plain; /* "host" when the port is not 22 */
 };
-#define KNOWN_NAMES_INIT { STRS_INIT, NULL }
+#define KNOWN_NAMES_INIT { STRS_INIT, STRS_INIT }
 
 enum known_verdict {
 	KNOWN_MATCH,

@@ -93,12 +93,11 @@ void known_names_add(struct known_names *names, const char *host, int port)
 		return;
 	}
 	strs_printf(&names->exact, "[%s]:%d", name, port);
-	if (!names->plain)
-		names->plain = TAKE(name);
+	strs_add(&names->plain, name);
 }
 
 void known_names_release(struct known_names *names)
 {
 	strs_release(&names->exact);
-	free(names->plain);
+	strs_release(&names->plain);
 }

@@ -115,20 +115,26 @@ static bool was_dropped(long rc)
 	       rc == LIBSSH2_ERROR_SOCKET_SEND || rc == LIBSSH2_ERROR_SOCKET_RECV;
 }
 
-/* 100 ms, doubled each time, and up to as much again by chance. */
-static void pause_before_retry(int attempt)
+/* 100 ms, doubled each time, and up to as much again by chance.  false: the time does not allow
+ * for it. */
+static bool pause_before_retry(const struct ssh_session *s, int attempt)
 {
 	unsigned int pause = 100U << attempt, chance = 0;
 
 	(void)!getrandom(&chance, sizeof(chance), 0);
 	pause += chance % pause;
+	if (attempt == MAX_RETRIES || clock_ms() + pause + 200 > s->deadline_ms)
+		return false;
 	nanosleep(&(struct timespec){ pause / 1000, pause % 1000 * 1000000L }, NULL);
+	return !remote_interrupted();
 }
 
 static int explain_handshake(struct ssh_session *s, long rc, struct err *err)
 {
 	auto_buf struct buf why = BUF_INIT;
 
+	if (remote_interrupted())
+		s->end = SSH_INTERRUPTED;
 	if (s->end != SSH_ALIVE)
 		return ssh_fail(s, rc, "key exchange", err);
 	if (rc == LIBSSH2_ERROR_KEX_FAILURE || rc == LIBSSH2_ERROR_METHOD_NONE)
@@ -159,10 +165,9 @@ static int handshake(struct ssh_session *s, const struct strs *types, struct err
 		rc = SSH_RETRY(s, libssh2_session_handshake(s->lib, s->fd));
 		if (!rc)
 			return 0;
-		if (!was_dropped(rc) || attempt == MAX_RETRIES || clock_ms() + 500 > s->deadline_ms)
+		if (!was_dropped(rc) || !pause_before_retry(s, attempt))
 			return explain_handshake(s, rc, err);
 		close_connection(s);
-		pause_before_retry(attempt);
 	}
 }
 
