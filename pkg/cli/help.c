@@ -118,15 +118,15 @@ static void commands(const struct cli_cmd *cmd, FILE *out)
 	}
 }
 
-static void sentence(const char *summary, FILE *out)
+char *cli_sentence(const char *summary)
 {
 	struct buf b = BUF_INIT;
+	size_t word = strcspn(summary, " ,");
 
 	buf_printf(&b, "%s.", summary);
-	if (b.data[0] >= 'a' && b.data[0] <= 'z')
+	if (b.data[0] >= 'a' && b.data[0] <= 'z' && !memchr(summary, '.', word))
 		b.data[0] = (char)(b.data[0] - 'a' + 'A');
-	wrap(buf_str(&b), 0, out);
-	buf_release(&b);
+	return buf_detach(&b);
 }
 
 static void examples(const char *text, FILE *out)
@@ -145,11 +145,12 @@ void cli_help(const struct cli_cmd *cmd, const char *path, FILE *out)
 	static const struct cli_opt help[] = {
 		{ CLI_FLAG, 'h', "help", NULL, "print this help", 0, NULL }, OPT_END,
 	};
+	auto_free char *sentence = cli_sentence(cmd->summary);
 	size_t column = widest_option(cmd->opts, widest_option(cmd->common, widest_option(help, 0)));
 
 	fprintf(out, "Usage: %s %s%s%s\n\n", path, cmd->subs ? "COMMAND" : "[OPTION...]",
 		cmd->operands ? " " : "", cmd->operands ? cmd->operands : "");
-	sentence(cmd->summary, out);
+	wrap(sentence, 0, out);
 	if (cmd->description) {
 		fputc('\n', out);
 		wrap(cmd->description, 0, out);

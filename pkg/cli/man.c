@@ -30,15 +30,12 @@ static void text(const char *s, FILE *out)
 	}
 }
 
-static void sentence(const char *s, FILE *out)
+static void sentence(const char *summary, FILE *out)
 {
-	char first[2] = { *s, '\0' };
+	auto_free char *s = cli_sentence(summary);
 
-	if (*first >= 'a' && *first <= 'z')
-		*first = (char)(*first - 'a' + 'A');
-	text(first, out);
-	text(s + 1, out);
-	fputs(".\n", out);
+	text(s, out);
+	fputc('\n', out);
 }
 
 static void options(const struct cli_opt *o, FILE *out)

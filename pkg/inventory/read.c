@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "inventory/read.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 

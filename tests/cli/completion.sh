@@ -43,3 +43,10 @@ offers 'hactl.bash hactl.yaml' hactl document --config = hactl
 offers 'man' hactl document --config = hactl.yaml ma
 offers 'man' hactl document -c hactl.yaml ma
 offers '' hactl nonsense x
+offers 'alpha' hactl join al
+offers 'delta beta gamma' hactl join --config = other.yaml ''
+offers 'delta' hactl -c other.yaml taint --remove d
+offers 'alpha' hactl --output json join --control-plane al
+offers 'json' hactl join --output = j
+offers 'init' hactl config in
+offers '' hactl apply ''

@@ -212,6 +212,15 @@ static void hidden_commands_run_but_do_not_show(void **state)
 	assert_null(strstr(bash, "verbose"));
 }
 
+static void the_name_of_a_file_keeps_its_small_letter(void **state)
+{
+	static const struct cli_cmd file = { .name = "file", .summary = "tool.yaml, and more", .run = verb };
+	auto_free char *help = document(&file, CLI_DOC_HELP);
+
+	(void)state;
+	assert_non_null(strstr(help, "\ntool.yaml, and more.\n"));
+}
+
 static void the_manual_escapes_what_roff_would_take_for_its_own(void **state)
 {
 	static const struct cli_cmd odd = { .name = "odd", .summary = ".x \\ - 'y'", .run = verb };
@@ -232,6 +241,7 @@ int main(void)
 		cmocka_unit_test(wrong_commands_and_operands_are_named),
 		cmocka_unit_test(help_shows_a_commands_options_apart_from_the_common_ones),
 		cmocka_unit_test(hidden_commands_run_but_do_not_show),
+		cmocka_unit_test(the_name_of_a_file_keeps_its_small_letter),
 		cmocka_unit_test(the_manual_escapes_what_roff_would_take_for_its_own),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
