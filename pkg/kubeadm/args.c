@@ -163,7 +163,7 @@ static void write_merged_out(struct yaml_edit *e, const struct yaml_stream *s,
 	if (m.nseen)
 		yaml_edit_splice(e, merge->key->start, merge->end, buf_str(&m.text));
 	else
-		yaml_edit_remove(e, s, merge);
+		yaml_edit_remove(e, s, merge, false);
 	buf_wipe(&m.text);
 	free(m.seen);
 }

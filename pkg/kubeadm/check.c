@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/near.h"
 #include "kubeadm/config.h"
 
 #define PATH_FIELDS_MAX 16 /* of the tables; the deepest has six */
@@ -75,7 +76,7 @@ static int check_scalar(struct checking *c, const struct kubeadm_field *f,
 	bool b;
 
 	if (f->type == INT && (yaml_int(n, &i) < 0 || i > INT32_MAX || i < INT32_MIN))
-		return wrong_type(c, n, name_of(n), "a whole number");
+		return wrong_type(c, n, name_of(n), "a whole number of 32 bits");
 	if (f->type == BOOL && yaml_bool(n, &b) < 0)
 		return wrong_type(c, n, name_of(n), "true or false");
 	if ((f->type == STRING || f->type == TIME || f->type == DURATION) && !yaml_is_string(n))
@@ -153,7 +154,7 @@ static char *nearest_field(const struct kubeadm_field *parent, const char *word)
 	for (const struct kubeadm_field *f = parent->child; f && n < NAMES_MAX; f = f->next)
 		if (!(names[n++] = strndup(f->name, f->len)))
 			abort();
-	found = kubeadm_nearest(word, (const char *const *)names);
+	found = near_match(word, (const char *const *)names);
 	if (found && !(copy = strdup(found)))
 		abort();
 	for (size_t i = 0; i < n; i++)

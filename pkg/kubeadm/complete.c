@@ -117,7 +117,7 @@ int completion_unset(struct completion *c, enum kubeadm_kind kind, const char *p
 
 	if (!n)
 		return 0;
-	yaml_edit_remove(&e, c->config->stream, n);
+	yaml_edit_remove(&e, c->config->stream, n, true);
 	return edited(c, &e);
 }
 

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/strs.h"
 
-/* v1beta1 .. v1beta4, v1; ordered. */
+/* Ordered.  v1alpha3 is known by name only. */
 enum kubeadm_api {
 	KUBEADM_NONE, KUBEADM_V1ALPHA3, KUBEADM_V1BETA1, KUBEADM_V1BETA2, KUBEADM_V1BETA3,
 	KUBEADM_V1BETA4, KUBEADM_V1
@@ -28,7 +28,9 @@ int kubeadm_api_for(const struct kubeadm_version *v, enum kubeadm_api *api, stru
 
 struct kubeadm_config; /* the user's documents, or fresh ones */
 
-/* Reads the user's file (any API version from v1beta1 on); component documents alone are fine. */
+/* Reads the user's file strictly: every document in its own API version (from v1beta1 on), known
+ * fields and kinds only, values of the right type, no kind twice.  Component documents alone
+ * are fine.  At most 4 MiB and 64 levels.  Whoever only wants to validate, loads. */
 struct kubeadm_config *kubeadm_load(const char *name, const char *text, size_t len,
 				    struct err *err) MUST_CHECK;
 void kubeadm_free(struct kubeadm_config *c);
@@ -59,9 +61,24 @@ struct kubeadm_init {
 	const char *const *ignore_preflight_errors; /* ends in NULL; may be NULL */
 };
 
-/* The file for `kubeadm init --config`: the user's documents (c may be NULL: those of
- * templates/) migrated to what this kubeadm reads and completed.  Conflicts with what hactl.yaml
- * says (controlPlaneEndpoint, kubernetesVersion) and documents too new are ERR_CONFIG and name both. */
+/*
+ * The file for `kubeadm init --config`: the user's documents (c may be NULL: those of templates/)
+ * in the newest API version that this kubeadm reads, with their comments and those of other
+ * groups (KubeletConfiguration, KubeProxyConfiguration) as they are.  Other documents of
+ * kubeadm's (JoinConfiguration, ...) are left out.  It holds no secret but the user's own.
+ *
+ * An empty value or null counts as not given.  Completed where not given:
+ *   ClusterConfiguration: clusterName, kubernetesVersion, controlPlaneEndpoint;
+ *   InitConfiguration: localAPIEndpoint.advertiseAddress and, of nodeRegistration, name,
+ *   criSocket (as a URL from kubeadm 1.24 on, before that as a path), kubeletExtraArgs' node-ip
+ *   (the advertised address), taints (an empty list when schedulable).
+ * Added to where missing: apiServer.certSANs and nodeRegistration.ignorePreflightErrors (not in
+ * v1beta1, which has no such field: kubeadm 1.13 and 1.14 want the flag).
+ * Replaced: a label for kubernetesVersion (stable-1) by the version it was resolved to.
+ *
+ * ERR_CONFIG naming both: another controlPlaneEndpoint, kubernetesVersion, advertiseAddress,
+ * name or criSocket than given here; documents newer than this kubeadm.
+ */
 int kubeadm_render_init(const struct kubeadm_config *c, const struct kubeadm_init *in,
 			struct buf *out, struct err *err) MUST_CHECK;
 
@@ -74,12 +91,23 @@ struct kubeadm_join {
 	int bind_port; /* 6443 */
 	const char *const *ignore_preflight_errors;
 };
-/* The JoinConfiguration for one node; a user's own JoinConfiguration document is completed. */
+/*
+ * The JoinConfiguration for one node: the user's own document of this kind, or that of
+ * templates/, completed like the InitConfiguration (the address goes to controlPlane).  With a
+ * secret: out is the caller's to wipe, and is never grown with the token in it.
+ *
+ * The token, the hash of the CA and the endpoint are always these; the user's caCertHashes,
+ * unsafeSkipCAVerification, tlsBootstrapToken and certificateKey go, as hactl makes the token and
+ * carries the keys itself.  A worker's file has no controlPlane.  ERR_CONFIG: the same
+ * contradictions, and discovery.file.
+ */
 int kubeadm_render_join(const struct kubeadm_config *c, const struct kubeadm_join *in,
 			struct buf *out, struct err *err) MUST_CHECK;
 
-/* Moves all kubeadm documents to an API version; the text of everything else stays.  Notices
- * ("file:line:column: ...") about what is lost or will fail later are added to notices. */
+/* Moves all kubeadm documents to an API version; the text of everything else stays, and a file
+ * that is there already comes back byte for byte.  Notices ("file:line:column: ...") about what
+ * is lost or will fail later are added to notices (may be NULL).  ERR_CONFIG: no document of
+ * kubeadm's, one that is newer, a value that moves to where another one stands. */
 int kubeadm_migrate(const struct kubeadm_config *c, enum kubeadm_api to, struct buf *out,
 		    struct strs *notices, struct err *err) MUST_CHECK;
 

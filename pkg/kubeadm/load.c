@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/near.h"
 #include "kubeadm/config.h"
 
 static const char *const components[] = { "kubelet.config.k8s.io/", "kubeproxy.config.k8s.io/" };
@@ -45,7 +46,7 @@ static int unknown_kind(const struct yaml_stream *s, const struct yaml_node *n,
 
 	for (int i = 0; i < KINDS; i++)
 		names[i] = kubeadm_kind_name((enum kubeadm_kind)i);
-	near = kubeadm_nearest(n->value, names);
+	near = near_match(n->value, names);
 	if (near && !strcasecmp(near, n->value))
 		return yaml_error(s, n, err, "unknown kind '%.100s'; upper and lower case matter: '%s'",
 				  n->value, near);

@@ -64,7 +64,8 @@ static const struct yaml_node *alias_into(const struct yaml_node *from, const st
 	return found;
 }
 
-static int remove_field(struct hop *h, const struct kubeadm_doc *d, const struct yaml_node *n)
+static int remove_field(struct hop *h, const struct kubeadm_doc *d, const struct yaml_node *n,
+			bool with_comment)
 {
 	const struct yaml_node *alias = alias_into(d->root, n);
 
@@ -72,13 +73,31 @@ static int remove_field(struct hop *h, const struct kubeadm_doc *d, const struct
 		return yaml_error(h->config->stream, alias, h->err, "'%s', where the anchor of this alias "
 				  "stands, is gone in %s; write the value out here", n->key->value,
 				  h->table->name);
-	yaml_edit_remove(&h->edit, h->config->stream, n);
+	yaml_edit_remove(&h->edit, h->config->stream, n, with_comment);
 	return 0;
 }
 
-/* The scalar as it is written, when it is written on one line without anchor. */
-static char *scalar_text(const struct yaml_stream *s, const struct yaml_node *n)
+/* Can a comment go with a value that moves?  Not from or to flow style, nor when the value
+ * stands there already. */
+static bool takes_comment(const struct kubeadm_config *config, const struct kubeadm_change *c,
+			  const struct yaml_node *n)
 {
+	const struct kubeadm_doc *d = kubeadm_doc(config, c->to_kind);
+	auto_free char *parent = strdup(c->to_path);
+	const struct yaml_node *to;
+
+	if (!parent)
+		abort();
+	*strrchr(parent, '.') = '\0';
+	to = d ? yaml_find(d->root, parent) : NULL;
+	return !n->parent->flow && !(d && d->root->flow) && !(to && to->flow) &&
+	       !(d && yaml_find(d->root, c->to_path));
+}
+
+/* The scalar as it is written, when it is written on one line without anchor. */
+static char *scalar_text(const struct yaml_stream *s, const struct yaml_node *n, bool with_comment)
+{
+	const char *comment;
 	size_t len;
 	const char *text = yaml_text(s, &len) + n->start;
 	struct buf out = BUF_INIT;
@@ -88,6 +107,11 @@ static char *scalar_text(const struct yaml_stream *s, const struct yaml_node *n)
 		yaml_quote(&out, n->value, true);
 	else
 		buf_add(&out, text, len);
+	comment = with_comment ? yaml_comment_behind(s, n, &len) : NULL;
+	if (comment) {
+		buf_puts(&out, " ");
+		buf_add(&out, comment, len);
+	}
 	return buf_detach(&out);
 }
 
@@ -96,10 +120,11 @@ static int move_field(struct hop *h, const struct kubeadm_doc *d, const struct k
 {
 	bool wanted = !kubeadm_harmless(c, n) &&
 		      (c->op == OP_MOVE || kubeadm_doc(h->config, c->to_kind));
+	bool comment = wanted && c->op == OP_MOVE && takes_comment(h->config, c, n);
 
 	if (wanted && h->nmoves < MOVES_MAX)
-		h->moves[h->nmoves++] = (struct move){ c, scalar_text(h->config->stream, n) };
-	return c->op == OP_MOVE ? remove_field(h, d, n) : 0;
+		h->moves[h->nmoves++] = (struct move){ c, scalar_text(h->config->stream, n, comment) };
+	return c->op == OP_MOVE ? remove_field(h, d, n, comment) : 0;
 }
 
 static void collect_list(struct hop *h, const struct yaml_node *n)
@@ -125,7 +150,7 @@ static int apply_change(struct hop *h, const struct kubeadm_doc *d, const struct
 		collect_list(h, n);
 	if (c->op == OP_MOVE || c->op == OP_COPY)
 		return move_field(h, d, c, n);
-	return c->op == OP_DROP ? remove_field(h, d, n) : 0;
+	return c->op == OP_DROP ? remove_field(h, d, n, false) : 0;
 }
 
 static int apply_changes(struct hop *h)

@@ -85,6 +85,15 @@ static int look_at_document(const struct look *l, const struct kubeadm_doc *d)
 	return 0;
 }
 
+static bool has_kind(enum kubeadm_api api, enum kubeadm_kind kind)
+{
+	struct kubeadm_schema *s = kubeadm_schema_new(api);
+	bool has = s->kinds[kind];
+
+	kubeadm_schema_free(s);
+	return has;
+}
+
 int kubeadm_migrate_check(const struct kubeadm_config *c, enum kubeadm_api to, struct strs *notices,
 			  struct err *err)
 {
@@ -93,6 +102,10 @@ int kubeadm_migrate_check(const struct kubeadm_config *c, enum kubeadm_api to, s
 	for (size_t i = 0; i < c->ndocs; i++)
 		if (look_at_document(&l, &c->docs[i]) < 0)
 			return -1;
+	if (c->ndocs == 1 && !c->nforeign && !has_kind(to, c->docs[0].kind))
+		return yaml_error(c->stream, yaml_get(c->docs[0].root, "kind"), err, "nothing would be left: "
+				  "%s has no kind '%s', and the file holds nothing else",
+				  kubeadm_api_name(to), kubeadm_kind_name(c->docs[0].kind));
 	return 0;
 }
 

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <string.h>
-#include <strings.h>
 
 static const char *const kind_names[KINDS + 1] = {
 	[INIT] = "InitConfiguration", [CLUSTER] = "ClusterConfiguration", [STATUS] = "ClusterStatus",
@@ -177,46 +176,4 @@ void kubeadm_schema_free(struct kubeadm_schema *s)
 	for (int i = 0; i < KINDS; i++)
 		free_fields(s->kinds[i]);
 	free(s);
-}
-
-#define WORD_MAX 64
-
-/* Letters to add, take away or change (Levenshtein), without regard to case. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[WORD_MAX + 1], la = strlen(a), lb = strlen(b);
-
-	if (la > WORD_MAX || lb > WORD_MAX)
-		return WORD_MAX;
-	for (size_t k = 0; k <= lb; k++)
-		row[k] = k;
-	for (size_t i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t k = 1; k <= lb; k++) {
-			size_t same = diagonal + (strncasecmp(a + i - 1, b + k - 1, 1) != 0);
-			size_t other = (row[k] < row[k - 1] ? row[k] : row[k - 1]) + 1;
-
-			diagonal = row[k];
-			row[k] = same < other ? same : other;
-		}
-	}
-	return row[lb];
-}
-
-const char *kubeadm_nearest(const char *word, const char *const *names)
-{
-	const char *best = NULL;
-	size_t best_distance = strlen(word) / 3 + 2;
-
-	for (; *names; names++) {
-		size_t d = distance(word, *names);
-
-		if (d < best_distance) {
-			best_distance = d;
-			best = *names;
-		}
-	}
-	return best;
 }

@@ -31,7 +31,4 @@ const char *kubeadm_kind_name(enum kubeadm_kind kind);
 /* KINDS: unknown. */
 enum kubeadm_kind kubeadm_kind_by_name(const char *name);
 
-/* The name in the NULL-terminated list that a user may have meant, or NULL. */
-const char *kubeadm_nearest(const char *word, const char *const *names);
-
 #endif

@@ -260,8 +260,11 @@ static int fill_null(struct yaml_edit *e, const struct yaml_stream *s, const str
 		yaml_edit_splice(e, blank ? colon : n->start, blank ? colon : n->end, buf_str(&text));
 		return 0;
 	}
-	if (!blank)
-		yaml_edit_splice(e, n->start, n->end, "");
+	if (!blank) {
+		bool same_line = colon + strspn(s->text + colon, " \t") == n->start;
+
+		yaml_edit_splice(e, same_line ? colon : n->start, n->end, "");
+	}
 	if (*path)
 		add_block(&text, path, v, n->key->column - 1 + style.step, &style);
 	else

@@ -128,10 +128,22 @@ static void remove_flow_entry(struct yaml_edit *e, const struct yaml_stream *s,
 	yaml_edit_splice(e, value->key->start, end, "");
 }
 
+const char *yaml_comment_behind(const struct yaml_stream *s, const struct yaml_node *n, size_t *len)
+{
+	const char *at = s->text + n->end;
+
+	if (n->end > n->start && at[-1] == '\n')
+		return NULL;
+	at += strspn(at, " \t");
+	*len = strcspn(at, "\r\n");
+	return *at == '#' ? at : NULL;
+}
+
 /* The lines go when nothing else is on them; a comment behind the value stays. */
 static void remove_block_entry(struct yaml_edit *e, const struct yaml_stream *s,
-			       const struct yaml_node *value)
+			       const struct yaml_node *value, bool with_comment)
 {
+	size_t comment;
 	size_t start = value->key->start, end = value->end, line = line_start(s, start);
 	bool alone = line + strspn(s->text + line, " ") == start;
 
@@ -140,6 +152,8 @@ static void remove_block_entry(struct yaml_edit *e, const struct yaml_stream *s,
 		return;
 	}
 	end += strspn(s->text + end, " \t");
+	if (with_comment && yaml_comment_behind(s, value, &comment))
+		end += comment;
 	if (alone && (s->text[end] == '\r' || s->text[end] == '\n' || !s->text[end])) {
 		end += s->text[end] == '\r';
 		end += s->text[end] == '\n';
@@ -149,7 +163,7 @@ static void remove_block_entry(struct yaml_edit *e, const struct yaml_stream *s,
 }
 
 void yaml_edit_remove(struct yaml_edit *e, const struct yaml_stream *s,
-		      const struct yaml_node *value)
+		      const struct yaml_node *value, bool with_comment)
 {
 	const struct yaml_node *map = value->parent;
 	size_t colon;
@@ -158,7 +172,7 @@ void yaml_edit_remove(struct yaml_edit *e, const struct yaml_stream *s,
 		remove_flow_entry(e, s, value);
 		return;
 	}
-	remove_block_entry(e, s, value);
+	remove_block_entry(e, s, value, with_comment);
 	if (map->child == map->last && map->key) {
 		colon = map->key->end + strcspn(s->text + map->key->end, ":");
 		yaml_edit_splice(e, colon + 1, colon + 1, " {}");
