@@ -7,6 +7,7 @@
 #include "yaml/yaml.h"
 
 #define KUBEADM_BYTES_MAX (4u << 20)
+#define KUBEADM_EDITED_MAX (32u << 20)
 #define KUBEADM_DEPTH_MAX 64
 #define KUBEADM_GROUP "kubeadm.k8s.io/"
 
@@ -24,6 +25,10 @@ struct kubeadm_config {
 	size_t nforeign; /* documents of other groups */
 	struct kubeadm_schema *schemas[KUBEADM_NEWEST + 1]; /* made when needed */
 };
+
+/* kubeadm_load with another maximum: what hactl makes of a file is larger than the file. */
+struct kubeadm_config *kubeadm_read(const char *name, const char *text, size_t len, size_t max,
+				    struct err *err) MUST_CHECK;
 
 /* NULL: not in the file. */
 const struct kubeadm_doc *kubeadm_doc(const struct kubeadm_config *c, enum kubeadm_kind kind);

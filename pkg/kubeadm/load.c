@@ -155,10 +155,10 @@ static int nothing_of_kubeadm(const struct kubeadm_config *c, const char *name, 
 		       name);
 }
 
-struct kubeadm_config *kubeadm_load(const char *name, const char *text, size_t len, struct err *err)
+struct kubeadm_config *kubeadm_read(const char *name, const char *text, size_t len, size_t max,
+				    struct err *err)
 {
-	static const struct yaml_limits limits = { .bytes = KUBEADM_BYTES_MAX,
-						   .depth = KUBEADM_DEPTH_MAX };
+	const struct yaml_limits limits = { .bytes = max, .depth = KUBEADM_DEPTH_MAX };
 	auto_kubeadm struct kubeadm_config *c = calloc(1, sizeof(*c));
 
 	if (!c)
@@ -174,6 +174,11 @@ struct kubeadm_config *kubeadm_load(const char *name, const char *text, size_t l
 		return NULL;
 	}
 	return TAKE(c);
+}
+
+struct kubeadm_config *kubeadm_load(const char *name, const char *text, size_t len, struct err *err)
+{
+	return kubeadm_read(name, text, len, KUBEADM_BYTES_MAX, err);
 }
 
 void kubeadm_free(struct kubeadm_config *c)

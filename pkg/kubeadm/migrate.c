@@ -35,7 +35,7 @@ struct kubeadm_config *kubeadm_edited(const struct kubeadm_config *c, struct yam
 	auto_wipe struct buf text = BUF_INIT;
 
 	yaml_edit_apply(c->stream, e, &text);
-	return kubeadm_load(yaml_name(c->stream), buf_str(&text), text.len, err);
+	return kubeadm_read(yaml_name(c->stream), buf_str(&text), text.len, KUBEADM_EDITED_MAX, err);
 }
 
 bool kubeadm_harmless(const struct kubeadm_change *change, const struct yaml_node *n)
