@@ -107,6 +107,7 @@ static int render(struct steps_run *run, void *data, struct err *err)
 {
 	struct wish *w = data;
 
+	steps_fill_peers(run);
 	if (ensure_password(run, err) < 0)
 		return -1;
 	for (size_t i = 0; i < run->n; i++) {

@@ -19,6 +19,15 @@
 
 /* ---- what the files say ---- */
 
+static char *copy(const char *s)
+{
+	char *c = strdup(s);
+
+	if (!c)
+		abort();
+	return c;
+}
+
 static void fill_peer(const struct steps_run *run, const struct inv_node *inv, struct ha_peer *peer)
 {
 	const struct steps_node *n = NULL;
@@ -27,44 +36,54 @@ static void fill_peer(const struct steps_run *run, const struct inv_node *inv, s
 	for (size_t i = 0; i < run->n; i++)
 		if (run->nodes[i].inv == inv)
 			n = &run->nodes[i];
-	if (n && n->remote && n->address)
+	if (n && steps_seen(n))
 		a = facts_addr(&n->facts, n->address);
 	*peer = (struct ha_peer){
 		.name = inv->name,
-		.address = n && n->address ? n->address : inv->address,
-		.interface = run->inv->vip.interface ? run->inv->vip.interface :
-			     a ? a->interface : "FOUND-ON-THE-NODE",
+		.address = copy(n && n->address ? n->address : inv->address),
+		.interface = copy(run->inv->vip.interface ? run->inv->vip.interface :
+				  a ? a->interface : "FOUND-ON-NODE"),
 		.prefix = run->inv->vip.prefix ? run->inv->vip.prefix : a ? a->prefix :
 			  strchr(run->inv->vip.address, ':') ? 64 : 24,
 	};
+}
+
+void steps_fill_peers(struct steps_run *run)
+{
+	size_t n = run->inv->ncontrol_plane;
+
+	if (run->peers || !steps_uses_keepalived(run))
+		return;
+	run->peers = calloc(n, sizeof(*run->peers));
+	if (!run->peers)
+		abort();
+	for (run->npeers = 0; run->npeers < n; run->npeers++)
+		fill_peer(run, &run->inv->nodes[run->npeers], &run->peers[run->npeers]);
+}
+
+void steps_release_peers(struct steps_run *run)
+{
+	for (size_t i = 0; i < run->npeers; i++) {
+		free((char *)run->peers[i].address);
+		free((char *)run->peers[i].interface);
+	}
+	free(run->peers);
+	run->peers = NULL;
 }
 
 int steps_render_keepalived(const struct steps_run *run, const struct steps_node *n, struct buf *conf,
 			    struct buf *check, struct err *err)
 {
 	const struct inventory *inv = run->inv;
-	struct ha_peer *peers = calloc(inv->ncontrol_plane, sizeof(*peers));
-	struct ha_vip vip = {
+	const struct ha_vip vip = {
 		.address = inv->vip.address, .virtual_router_id = inv->vip.virtual_router_id,
 		.password = run->vrrp_password, .unicast = inv->vip.unicast,
 		.check_host = n->address ? n->address : n->inv->address,
-		.api_port = run->kubeadm.bind_port, .peers = peers, .npeers = inv->ncontrol_plane,
+		.api_port = run->kubeadm.bind_port, .peers = run->peers, .npeers = run->npeers,
 	};
-	size_t self = 0;
-	int rc;
+	size_t self = (size_t)(n->inv - inv->nodes); /* control-plane nodes come first there */
 
-	if (!peers)
-		abort();
-	for (size_t i = 0; i < inv->ncontrol_plane; i++) {
-		fill_peer(run, &inv->nodes[i], &peers[i]);
-		if (&inv->nodes[i] == n->inv)
-			self = i;
-	}
-	rc = ha_keepalived_conf(&vip, self, conf, err);
-	if (rc == 0)
-		rc = ha_check_script(&vip, self, check, err);
-	free(peers);
-	return rc;
+	return ha_keepalived_conf(&vip, self, conf, err) < 0 ? -1 : ha_check_script(&vip, self, check, err);
 }
 
 /* A password that was made in an earlier run is read back, so that nothing changes. */
@@ -74,6 +93,7 @@ static int look_password(struct plan_node *p, bool *done, struct err *err)
 	char made[9];
 
 	*done = true;
+	steps_fill_peers(run);
 	if (run->inv->vip.password)
 		run->vrrp_password = strdup(run->inv->vip.password);
 	for (size_t i = 0; i < run->n && !run->vrrp_password; i++) {

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "ha/ha.h"
 #include "inventory/inventory.h"
 #include "kube/kube.h"
 #include "kubeadm/kubeadm.h"
@@ -65,6 +66,8 @@ struct steps_run {
 
 	struct steps_node *seed; /* the control-plane node with the cluster, or that will found it */
 	char *vrrp_password;     /* given, read back, or made */
+	struct ha_peer *peers;   /* what every keepalived.conf says of all; fixed once it is known */
+	size_t npeers;
 	struct steps_pki_file pki[STEPS_MAX_PKI];
 	struct buf admin_conf;
 	struct kube *api;        /* through the endpoint; NULL until there is a cluster */
@@ -124,8 +127,11 @@ int steps_read_members(struct steps_run *run, struct err *err) MUST_CHECK;
 const struct kube_node *steps_member(const struct steps_run *run, const char *name);
 int steps_open_api(struct steps_run *run, struct err *err) MUST_CHECK;
 
-/* The file that node's keepalived shall have; for config render too.  Interface and prefix come
- * from hactl.yaml, else from facts. */
+/* Interface and prefix come from hactl.yaml, else from facts, which must not change meanwhile. */
+void steps_fill_peers(struct steps_run *run);
+void steps_release_peers(struct steps_run *run);
+
+/* The files that a node's keepalived shall have, once peers and password are known. */
 int steps_render_keepalived(const struct steps_run *run, const struct steps_node *n, struct buf *conf,
 			    struct buf *check, struct err *err) MUST_CHECK;
 int steps_render_init(const struct steps_run *run, const struct steps_node *n, struct buf *out,
