@@ -58,21 +58,14 @@ static int check_found(const struct steps_run *run, struct err *err)
 
 static int check_pairs(const struct steps_run *run, struct err *err)
 {
-	static const char *const pairs[][2] = {
-		{ "ca.crt", "ca.key" }, { "front-proxy-ca.crt", "front-proxy-ca.key" },
-		{ "etcd/ca.crt", "etcd/ca.key" }, { "sa.pub", "sa.key" },
-	};
+	struct pki_file files[STEPS_MAX_PKI];
+	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
-		const struct steps_pki_file *a = find(run, pairs[i][0]), *b = find(run, pairs[i][1]);
-		int (*check)(const char *, const char *, size_t, const char *, const char *, size_t,
-			     struct err *) = i == 3 ? pki_check_public : pki_check_pair;
-
-		if (a && b && a->found && b->found &&
-		    check(a->name, buf_str(&a->data), a->data.len, b->name, buf_str(&b->data), b->data.len, err) < 0)
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < STEPS_MAX_PKI && run->pki[i].name; i++)
+		if (run->pki[i].found && *run->pki[i].name != '/') /* an external etcd's are not kubeadm's */
+			files[n++] = (struct pki_file){ run->pki[i].name, buf_str(&run->pki[i].data),
+							run->pki[i].data.len };
+	return pki_check_set(files, n, err);
 }
 
 static int read_pki(struct steps_run *run, struct err *err)

@@ -69,7 +69,7 @@ static void check_programs(struct steps_node *n)
 	}
 	if (!f->systemd)
 		PROBLEM(n, "boot it with systemd", "systemd does not run");
-	if (!f->cri_socket && !n->run->kubeadm.cri_socket)
+	if (!f->cri_socket && !n->run->kubeadm.cri_socket && !ignored(n->run, "CRI"))
 		PROBLEM(n, "install and start containerd or CRI-O",
 			"no container runtime: none of its usual sockets is there");
 }
@@ -92,19 +92,34 @@ static void check_ports(struct steps_node *n)
 	}
 }
 
-static void check_remains(struct steps_node *n)
+/* What an earlier kubeadm left, and the name under which kubeadm would complain of it. */
+static const char *remains_of(const struct steps_node *n, const char **check)
 {
 	const struct facts *f = &n->facts;
-	const char *what = f->has_kubelet_conf ? "/etc/kubernetes/kubelet.conf" :
-			   *f->manifests ? "/etc/kubernetes/manifests" :
-			   f->has_etcd_data && n->inv->control_plane && !n->run->kubeadm.external_etcd ?
-				 "/var/lib/etcd" : NULL;
 
-	if (what && n->run->api && f->has_kubelet_conf)
+	*check = "FileAvailable--etc-kubernetes-kubelet.conf";
+	if (f->has_kubelet_conf)
+		return "/etc/kubernetes/kubelet.conf";
+	*check = "DirAvailable--etc-kubernetes-manifests";
+	if (*f->manifests)
+		return "/etc/kubernetes/manifests";
+	*check = "DirAvailable--var-lib-etcd";
+	if (f->has_etcd_data && n->inv->control_plane && !n->run->kubeadm.external_etcd)
+		return "/var/lib/etcd";
+	return NULL;
+}
+
+static void check_remains(struct steps_node *n)
+{
+	const char *check, *what = remains_of(n, &check);
+
+	if (!what || ignored(n->run, check))
+		return;
+	if (n->run->api && n->facts.has_kubelet_conf)
 		PROBLEM(n, "if it may be emptied, run 'kubeadm reset' on it",
 			"%s is there, but the cluster behind %s does not know this node", what,
 			n->run->inv->endpoint);
-	else if (what)
+	else
 		PROBLEM(n, "if it may be emptied, run 'kubeadm reset' on it",
 			"%s holds the remains of another cluster", what);
 }
