@@ -28,17 +28,6 @@ static size_t skip_blanks(const struct yaml_stream *s, size_t at)
 	}
 }
 
-/* Is it written "? key"? */
-static bool explicit_key(const struct yaml_stream *s, const struct yaml_node *key)
-{
-	size_t len, at = key->start;
-	const char *text = yaml_text(s, &len);
-
-	while (at > 0 && strchr(" \t", text[at - 1]))
-		at--;
-	return at > 0 && at < key->start && text[at - 1] == '?';
-}
-
 static size_t count(const struct yaml_node *map)
 {
 	size_t n = 0;
@@ -50,7 +39,7 @@ static size_t count(const struct yaml_node *map)
 
 static int check_key(const struct yaml_stream *s, const struct yaml_node *key, struct err *err)
 {
-	if (explicit_key(s, key) || key->anchored || key->tagged)
+	if (key->explicit_key || key->anchored || key->tagged)
 		return yaml_error(s, key, err, "write the argument as 'name: value'");
 	if (!yaml_is_string(key) && !same_as_string(key))
 		return yaml_error(s, key, err, "the argument '%s' is read as %s; put it in quotes",

@@ -203,6 +203,9 @@ static int check_entry(struct checking *c, const struct kubeadm_field *f, const 
 
 	if (n->merge)
 		return check_merged(c, f, n);
+	if (n->key->explicit_key)
+		return yaml_error(c->config->stream, n->key, c->err, "write '%.100s: ...' instead of '? %.100s'",
+				  n->key->value, n->key->value);
 	field = kubeadm_field(f, n->key->value, n->key->len);
 	return field ? check_value(c, field, n) : unknown_field(c, f, n->key);
 }

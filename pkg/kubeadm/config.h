@@ -22,7 +22,6 @@ struct kubeadm_config {
 	struct yaml_stream *stream;
 	struct kubeadm_doc docs[KINDS]; /* in the file's order; no kind stands twice */
 	size_t ndocs;
-	size_t nforeign; /* documents of other groups */
 	struct kubeadm_schema *schemas[KUBEADM_NEWEST + 1]; /* made when needed */
 };
 

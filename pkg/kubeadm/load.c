@@ -125,7 +125,6 @@ static int read_document(struct kubeadm_config *c, size_t index, struct err *err
 	if (meant_for_kubeadm(version->value, kind->value))
 		return yaml_error(c->stream, version, err, "'%.100s' is no version of kubeadm's API; they are "
 				  "written like '" KUBEADM_GROUP "v1beta3'", version->value);
-	c->nforeign++;
 	return 0;
 }
 

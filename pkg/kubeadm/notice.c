@@ -102,9 +102,9 @@ int kubeadm_migrate_check(const struct kubeadm_config *c, enum kubeadm_api to, s
 	for (size_t i = 0; i < c->ndocs; i++)
 		if (look_at_document(&l, &c->docs[i]) < 0)
 			return -1;
-	if (c->ndocs == 1 && !c->nforeign && !has_kind(to, c->docs[0].kind))
-		return yaml_error(c->stream, yaml_get(c->docs[0].root, "kind"), err, "nothing would be left: "
-				  "%s has no kind '%s', and the file holds nothing else",
+	if (c->ndocs == 1 && !has_kind(to, c->docs[0].kind))
+		return yaml_error(c->stream, yaml_get(c->docs[0].root, "kind"), err, "nothing of kubeadm's would "
+				  "be left: %s has no kind '%s'",
 				  kubeadm_api_name(to), kubeadm_kind_name(c->docs[0].kind));
 	return 0;
 }

@@ -221,6 +221,21 @@ static void insert_flow(struct yaml_edit *e, const struct yaml_stream *s,
 	yaml_edit_splice(e, at, at, buf_str(&text));
 }
 
+/* Behind the colon of a key; behind the key when it has none ("{a}"). */
+static size_t behind_colon(const struct yaml_stream *s, const struct yaml_node *key, bool *found)
+{
+	size_t at = key->end;
+
+	for (;;) {
+		at += strspn(s->text + at, " \t\r\n");
+		if (s->text[at] != '#')
+			break;
+		at += strcspn(s->text + at, "\n");
+	}
+	*found = s->text[at] == ':';
+	return *found ? at + 1 : key->end;
+}
+
 static int insert_entry(struct yaml_edit *e, const struct yaml_stream *s,
 			const struct yaml_node *map, const char *path, const struct yaml_new *v)
 {
@@ -245,12 +260,12 @@ static int fill_null(struct yaml_edit *e, const struct yaml_stream *s, const str
 	const struct yaml_node *map = n->parent;
 	struct style style = style_of(s, map);
 	auto_wipe struct buf text = BUF_INIT;
-	bool blank = n->end == n->start;
-	size_t colon = n->key->end + strcspn(s->text + n->key->end, ":") + 1;
+	bool blank = n->end == n->start, has_colon;
+	size_t colon = behind_colon(s, n->key, &has_colon);
 
 	buf_reserve(&text, 4096);
 	if (map->flow || (!*path && !v->strings && !v->pairs)) {
-		buf_puts(&text, blank ? " " : "");
+		buf_puts(&text, !has_colon ? ": " : blank ? " " : "");
 		buf_puts(&text, *path ? "{" : "");
 		if (*path)
 			add_flow_entry(&text, path, v, &style);
@@ -310,6 +325,10 @@ static const struct yaml_node *walk(const struct yaml_stream *s, const struct ya
 	size_t len;
 
 	while (**path) {
+		if (map->child && map->child->key->explicit_key) {
+			yaml_error(s, map, err, "'%s' cannot be set in a map with '? ' keys", *path);
+			return NULL;
+		}
 		if (map->alias) {
 			yaml_error(s, map, err, "'%s' cannot be set in an alias; write the map out here",
 				   *path);

@@ -124,6 +124,16 @@ static void append(struct yaml_node *parent, struct yaml_node *n)
 	parent->last = n;
 }
 
+static bool behind_question_mark(const struct parse *p, const struct yaml_node *n)
+{
+	const char *text = p->s->text;
+	size_t at = n->start;
+
+	while (at > 0 && strchr(" \t\r\n", text[at - 1]))
+		at--;
+	return at > 0 && at < n->start && text[at - 1] == '?';
+}
+
 /* Puts a node where the stream is: as root, key, value or item. */
 static int attach(struct parse *p, struct yaml_node *n)
 {
@@ -139,6 +149,7 @@ static int attach(struct parse *p, struct yaml_node *n)
 	} else if (!p->key) {
 		if (n->type != YAML_SCALAR || n->alias)
 			return yaml_error(p->s, n, p->err, "a key must be a plain word or a string");
+		n->explicit_key = behind_question_mark(p, n);
 		p->key = n;
 	} else {
 		n->key = p->key;

@@ -23,6 +23,7 @@ struct yaml_node {
 	bool flow : 1;           /* a map or sequence in { } or [ ] */
 	bool anchored : 1;       /* has an &anchor */
 	bool tagged : 1;         /* has a !tag */
+	bool explicit_key : 1;   /* a key written as "? key"; such maps are not edited */
 	bool merge : 1;          /* a value whose key is << : its entries are the map's, too */
 	uint16_t height;         /* levels below it, aliases followed */
 	uint32_t weight;         /* nodes in it and below, aliases followed */
