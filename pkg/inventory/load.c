@@ -235,7 +235,8 @@ static void free_reader(struct inv_reader *r)
 
 int inventory_load(const char *path, struct inventory *inv, struct err *err)
 {
-	const struct yaml_limits limits = { BYTES_MAX, DEPTH_MAX, true };
+	const struct yaml_limits limits = { .bytes = BYTES_MAX, .depth = DEPTH_MAX,
+					    .plain_only = true };
 	const char *name = strcmp(path, "-") ? path : "standard input";
 	auto_wipe struct buf text = BUF_INIT;
 	struct inv_reader *r;

@@ -7,7 +7,8 @@
 #include "yaml/yaml.h"
 
 #define KUBEADM_BYTES_MAX (4u << 20)
-#define KUBEADM_EDITED_MAX (32u << 20)
+#define KUBEADM_EDITED_MAX (32u << 20) /* with five times as many nodes: maps become lists */
+#define KUBEADM_EDITED_NODES 2500000u
 #define KUBEADM_DEPTH_MAX 64
 #define KUBEADM_GROUP "kubeadm.k8s.io/"
 

@@ -157,7 +157,8 @@ static int nothing_of_kubeadm(const struct kubeadm_config *c, const char *name, 
 struct kubeadm_config *kubeadm_read(const char *name, const char *text, size_t len, size_t max,
 				    struct err *err)
 {
-	const struct yaml_limits limits = { .bytes = max, .depth = KUBEADM_DEPTH_MAX };
+	const struct yaml_limits limits = { .bytes = max, .depth = KUBEADM_DEPTH_MAX,
+					    .nodes = max > KUBEADM_BYTES_MAX ? KUBEADM_EDITED_NODES : 0 };
 	auto_kubeadm struct kubeadm_config *c = calloc(1, sizeof(*c));
 
 	if (!c)

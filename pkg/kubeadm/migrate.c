@@ -236,51 +236,55 @@ static void hop_release(struct hop *h)
 		free(h->moves[i].text);
 }
 
-/* One version further.  Without a change the documents only count as of the new version, until
- * the text has to be written anyway. */
-static int hop(struct kubeadm_config **c, enum kubeadm_api to, bool last, struct err *err)
+/* One version further.  Without a change *next stays NULL: the documents only count as of the new
+ * version, until the text has to be written anyway. */
+static int hop(struct kubeadm_config *c, enum kubeadm_api to, bool last,
+	       struct kubeadm_config **next, struct err *err)
 {
-	struct hop h = { .config = *c, .table = kubeadm_table(to), .err = err };
-	struct kubeadm_config *next = NULL;
+	struct hop h = { .config = c, .table = kubeadm_table(to), .err = err };
 	int rc = apply_changes(&h);
 
 	if (rc == 0 && (h.edit.n || last)) {
 		set_apis(&h);
-		next = kubeadm_edited(*c, &h.edit, err);
-		rc = next ? make_moves(&h, &next) : -1;
-		if (rc == 0) {
-			kubeadm_free(*c);
-			*c = TAKE(next);
-		}
-	} else if (rc == 0) {
-		for (size_t i = 0; i < (*c)->ndocs; i++)
-			if ((*c)->docs[i].api + 1 == to)
-				(*c)->docs[i].api = to;
+		*next = kubeadm_edited(c, &h.edit, err);
+		rc = *next ? make_moves(&h, next) : -1;
 	}
+	for (size_t i = 0; i < c->ndocs && !*next; i++)
+		if (c->docs[i].api + 1 == to)
+			c->docs[i].api = to;
 	hop_release(&h);
-	kubeadm_free(next);
 	return rc;
+}
+
+static enum kubeadm_api oldest(const struct kubeadm_config *c, enum kubeadm_api api)
+{
+	for (size_t i = 0; i < c->ndocs; i++)
+		if (c->docs[i].api < api)
+			api = c->docs[i].api;
+	return api;
 }
 
 struct kubeadm_config *kubeadm_moved(const struct kubeadm_config *c, enum kubeadm_api to,
 				     struct strs *notices, struct err *err)
 {
-	auto_kubeadm struct kubeadm_config *cur = NULL;
+	struct kubeadm_config view = *c; /* whose documents' versions may be changed */
+	auto_kubeadm struct kubeadm_config *moved = NULL;
 	struct yaml_edit none = YAML_EDIT_INIT;
-	enum kubeadm_api from = to;
 
 	if (kubeadm_migrate_check(c, to, notices, err) < 0)
 		return NULL;
-	cur = kubeadm_edited(c, &none, err);
-	if (!cur)
-		return NULL;
-	for (size_t i = 0; i < cur->ndocs; i++)
-		if (cur->docs[i].api < from)
-			from = cur->docs[i].api;
-	for (enum kubeadm_api v = from + 1; v <= to; v++)
-		if (hop(&cur, v, v == to, err) < 0)
+	for (enum kubeadm_api v = oldest(c, to) + 1; v <= to; v++) {
+		struct kubeadm_config *next = NULL;
+		int rc = hop(moved ? moved : &view, v, v == to, &next, err);
+
+		if (next) {
+			kubeadm_free(moved);
+			moved = next;
+		}
+		if (rc < 0)
 			return NULL;
-	return TAKE(cur);
+	}
+	return moved ? TAKE(moved) : kubeadm_edited(c, &none, err);
 }
 
 int kubeadm_migrate(const struct kubeadm_config *c, enum kubeadm_api to, struct buf *out,

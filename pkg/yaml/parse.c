@@ -134,13 +134,19 @@ static bool behind_question_mark(const struct parse *p, const struct yaml_node *
 	return at > 0 && at < n->start && text[at - 1] == '?';
 }
 
+static unsigned nodes_max(const struct yaml_limits *limits)
+{
+	return limits->nodes ? limits->nodes : YAML_NODES_MAX;
+}
+
 /* Puts a node where the stream is: as root, key, value or item. */
 static int attach(struct parse *p, struct yaml_node *n)
 {
 	struct yaml_node *open = p->open;
 
-	if (++p->nodes > YAML_NODES_MAX)
-		return yaml_error(p->s, n, p->err, "more than %u values", YAML_NODES_MAX);
+	if (++p->nodes > nodes_max(p->limits))
+		return yaml_error(p->s, n, p->err, "more than %u keys and values",
+				  nodes_max(p->limits));
 	n->parent = open;
 	if (!open) {
 		p->doc->root = n;
@@ -318,6 +324,8 @@ static int on_document_start(struct parse *p, const yaml_event_t *event)
 	    event->data.document_start.tag_directives.start !=
 	    event->data.document_start.tag_directives.end)
 		return place_error(&at, p->err, "directives (%%YAML, %%TAG) are not read; remove the line");
+	if (s->ndocs == YAML_DOCUMENTS_MAX)
+		return place_error(&at, p->err, "more than %d documents", YAML_DOCUMENTS_MAX);
 	s->docs = realloc(s->docs, (s->ndocs + 1) * sizeof(*s->docs));
 	if (!s->docs)
 		abort();

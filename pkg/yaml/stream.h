@@ -39,7 +39,8 @@ struct place {
 };
 
 #define YAML_TEXT_MAX (64u << 20) /* offsets and columns stay far from the limits of int */
-#define YAML_NODES_MAX 2000000u
+#define YAML_NODES_MAX 500000u
+#define YAML_DOCUMENTS_MAX 10000
 #define YAML_BOM_LEN 3
 
 /* 3 when the text starts with a UTF-8 byte order mark, else 0. */

@@ -43,12 +43,13 @@ struct yaml_node {
 struct yaml_limits {
 	size_t bytes;    /* of text */
 	unsigned depth;  /* of nesting */
+	unsigned nodes;  /* keys and values; 0: 500,000, which take less than 64 MiB */
 	bool plain_only; /* no anchors, aliases, merge keys or tags: for hactl.yaml */
 };
 
 struct yaml_stream; /* text, name, documents */
 
-/* name is for messages ("hactl.yaml").  The text is copied.  At most 2,000,000 nodes. */
+/* name is for messages ("hactl.yaml").  The text is copied.  At most 10,000 documents. */
 struct yaml_stream *yaml_parse(const char *name, const char *text, size_t len,
 			       const struct yaml_limits *limits, struct err *err) MUST_CHECK;
 /* Wipes the text.  (libyaml exports a yaml_free of its own.) */
