@@ -26,7 +26,7 @@ refuses 4 "changed host key, with --accept-new-host-keys" m2 'host key' -- hactl
 but 's/address: 10.230.255.13/address: 10.230.255.99/'
 refuses 4 "unreachable node" m3 '10\.230\.255\.99' "$next|reach|route" -- hactl init --config "$C"
 but 's/user: root/user: dev/'
-refuses 1 "no root and sudo wants a password" m1 sudo "$next" -- hactl init --config "$C"
+refuses 4 "no root and sudo wants a password" m1 sudo "$next" -- hactl init --config "$C"
 holds "nothing was written on any node" as_before
 
 # ---- the nodes are not fit: 1, and all that is wrong at once
