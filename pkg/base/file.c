@@ -82,7 +82,25 @@ static int sync_dir_of(const char *path)
 	return fd < 0 ? -1 : fsync(fd);
 }
 
-int file_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+/* How a file is created: owner NULL is whoever runs. */
+struct looks {
+	mode_t mode;
+	const struct stat *owner;
+};
+
+/* An owner that cannot be given (one is not root) is not worth failing for, but then group and
+ * others must not read what they could not before. */
+static int dress(int fd, const struct looks *looks)
+{
+	mode_t mode = looks->mode;
+
+	if (looks->owner && fchown(fd, looks->owner->st_uid, looks->owner->st_gid) < 0)
+		mode &= 0700;
+	return fchmod(fd, mode);
+}
+
+static int write_renamed(const char *path, const struct looks *looks, const void *data, size_t len,
+			 struct err *err)
 {
 	auto_free char *tmp = NULL;
 	auto_close int fd = -1;
@@ -92,8 +110,7 @@ int file_write(const char *path, const void *data, size_t len, mode_t mode, stru
 	fd = mkostemp(tmp, O_CLOEXEC); /* 0600 from the start */
 	if (fd < 0)
 		return err_errno(err, "%s", path);
-	if (write_all(fd, data, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
-	    rename(tmp, path) < 0) {
+	if (write_all(fd, data, len) < 0 || dress(fd, looks) < 0 || fsync(fd) < 0 || rename(tmp, path) < 0) {
 		err_errno(err, "%s", path);
 		unlink(tmp);
 		return -1;
@@ -101,6 +118,52 @@ int file_write(const char *path, const void *data, size_t len, mode_t mode, stru
 	if (sync_dir_of(path) < 0)
 		return err_errno(err, "%s", path);
 	return 0;
+}
+
+int file_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	return write_renamed(path, &(struct looks){ mode, NULL }, data, len, err);
+}
+
+static int write_direct(const char *path, const void *data, size_t len, struct err *err)
+{
+	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 || write_all(fd, data, len) < 0 ? err_errno(err, "%s", path) : 0;
+}
+
+int file_replace(const char *path, const char *like, const void *data, size_t len, struct err *err)
+{
+	auto_free char *real = realpath(path, NULL);
+	struct stat st;
+	struct looks looks = { 0600, NULL };
+
+	if (real && stat(real, &st) == 0 && !S_ISREG(st.st_mode))
+		return write_direct(real, data, len, err);
+	if (stat(real ? real : path, &st) == 0 || (like && stat(like, &st) == 0 && S_ISREG(st.st_mode)))
+		looks = (struct looks){ st.st_mode & 07777, &st };
+	return write_renamed(real ? real : path, &looks, data, len, err);
+}
+
+int file_backup(const char *path, char **name, struct err *err)
+{
+	auto_free char *real = realpath(path, NULL);
+
+	if (!real)
+		return err_errno(err, "%s", path);
+	for (int i = 0; i < 1000; i++) {
+		auto_free char *other = NULL;
+
+		if ((i ? asprintf(&other, "%s.bak.%d", real, i) : asprintf(&other, "%s.bak", real)) < 0)
+			abort();
+		if (link(real, other) == 0) {
+			*name = TAKE(other);
+			return 0;
+		}
+		if (errno != EEXIST)
+			return err_errno(err, "cannot keep a backup: %s", other);
+	}
+	return err_set(err, ERR_FAILED, "%s: has a thousand backups already", path);
 }
 
 int file_mkdirs(const char *path, mode_t mode, struct err *err)

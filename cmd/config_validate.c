@@ -1,0 +1,74 @@
+#define _GNU_SOURCE
+#include <string.h>
+
+#include "base/file.h"
+#include "cmd.h"
+#include "inventory/inventory.h"
+#include "kubeadm/kubeadm.h"
+
+#define MAX_FILE (4 << 20)
+
+/* hactl.yaml says so itself; anything else is taken for kubeadm's. */
+static bool is_ours(const struct buf *text)
+{
+	const char *at = strstr(buf_str(text), "hactl/v1");
+
+	return at && memmem(text->data, text->len, "apiVersion", 10);
+}
+
+static int validate_inventory(const char *path, struct err *err)
+{
+	auto_inventory struct inventory inv = { 0 };
+
+	if (inventory_load(path, &inv, err) < 0)
+		return -1;
+	for (size_t i = 0; i < inv.warnings.n; i++)
+		fprintf(stderr, "%s\n", inv.warnings.v[i]);
+	return 0;
+}
+
+static int validate_file(const char *path, struct err *err)
+{
+	auto_wipe struct buf text = BUF_INIT;
+	auto_kubeadm struct kubeadm_config *config = NULL;
+
+	if (!strcmp(path, "-"))
+		return err_set(err, ERR_USAGE, "validate: name a file");
+	if (file_read(path, MAX_FILE, &text, err) < 0)
+		return -1;
+	if (is_ours(&text))
+		return validate_inventory(path, err);
+	config = kubeadm_load(path, buf_str(&text), text.len, err);
+	return config ? 0 : -1;
+}
+
+/* Every file is looked at; the first error ends up in err, the others on stderr before it. */
+static int run(const void *data, char **operands, struct err *err)
+{
+	(void)data;
+	for (char **path = operands; *path; path++) {
+		auto_err struct err own = ERR_INIT;
+
+		if (validate_file(*path, &own) == 0) {
+			fprintf(stderr, "%s: valid\n", *path);
+			continue;
+		}
+		if (!err->msg) {
+			*err = own;
+			own = (struct err)ERR_INIT;
+		} else {
+			fprintf(stderr, "hactl: %s\n", own.msg);
+		}
+	}
+	return err->msg ? -1 : 0;
+}
+
+const struct cli_cmd config_validate = {
+	.name = "validate",
+	.summary = "read hactl.yaml or kubeadm files strictly and say what is wrong, with line and column",
+	.operands = "FILE...",
+	.min_operands = 1,
+	.max_operands = -1,
+	.examples = "hactl config validate hactl.yaml kubeadm.yaml",
+	.run = run,
+};

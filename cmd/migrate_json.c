@@ -1,0 +1,94 @@
+#define _GNU_SOURCE
+#include "migrate_json.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static json_t *text_of(const char *s, size_t len)
+{
+	json_t *j = json_stringn(s, len);
+
+	return j ? j : json_string("(not UTF-8)");
+}
+
+static void print(json_t *o)
+{
+	char *text = json_dumps(o, JSON_PRESERVE_ORDER | JSON_COMPACT);
+
+	puts(text);
+	free(text);
+	json_decref(o);
+}
+
+/* A hunk's lines: removed and added ones, and where it begins in the old file. */
+static json_t *hunk(const char *head)
+{
+	json_t *o = json_object(), *removed = json_array(), *added = json_array();
+	long line = strtol(head + 4, NULL, 10); /* "@@ -LINE,..." */
+	bool counted = false;
+
+	for (const char *s = strchr(head, '\n'); s && s[1] && strncmp(s + 1, "@@ ", 3); s = strchr(s + 1, '\n')) {
+		size_t len = strcspn(s + 2, "\r\n");
+
+		counted |= s[1] == '-' || s[1] == '+';
+		line += !counted; /* context in front of the change */
+		if (s[1] == '-')
+			json_array_append_new(removed, text_of(s + 2, len));
+		else if (s[1] == '+')
+			json_array_append_new(added, text_of(s + 2, len));
+	}
+	json_object_set_new(o, "line", json_integer(line));
+	json_object_set_new(o, "removed", removed);
+	json_object_set_new(o, "added", added);
+	return o;
+}
+
+static json_t *changes_of(const char *diff)
+{
+	json_t *list = json_array();
+	const char *at = strstr(diff, "\n@@ ");
+
+	for (; at; at = strstr(at + 1, "\n@@ "))
+		json_array_append_new(list, hunk(at + 1));
+	return list;
+}
+
+static json_t *notice(const char *name, const char *text)
+{
+	json_t *o = json_object();
+	size_t len = strlen(name);
+	int line = 0, column = 0, used = 0;
+
+	if (!strncmp(text, name, len) && sscanf(text + len, ":%d:%d: %n", &line, &column, &used) == 2)
+		text += len + (size_t)used;
+	json_object_set_new(o, "line", json_integer(line));
+	json_object_set_new(o, "column", json_integer(column));
+	json_object_set_new(o, "message", text_of(text, strcspn(text, "\n")));
+	return o;
+}
+
+void migrate_print_json(const char *name, enum kubeadm_api to, bool changed, const char *diff,
+			const struct strs *notices)
+{
+	json_t *o = json_object(), *list = json_array();
+
+	for (size_t i = 0; i < notices->n; i++)
+		json_array_append_new(list, notice(name, notices->v[i]));
+	json_object_set_new(o, "ok", json_true());
+	json_object_set_new(o, "file", text_of(name, strlen(name)));
+	json_object_set_new(o, "to", json_string(kubeadm_api_name(to)));
+	json_object_set_new(o, "changed", json_boolean(changed));
+	json_object_set_new(o, "changes", changes_of(diff));
+	json_object_set_new(o, "notices", list);
+	print(o);
+}
+
+void migrate_print_error(const struct err *err)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "ok", json_false());
+	json_object_set_new(o, "exitStatus", json_integer((int)err->kind));
+	json_object_set_new(o, "error", text_of(err->msg, strlen(err->msg)));
+	print(o);
+}
