@@ -78,7 +78,7 @@ hactl config migrate --old-config broken.yaml --new-config fresh 2>said || statu
 # data
 old >old.yaml
 hactl config migrate --old-config old.yaml -o json >got
-for part in '"ok":true' '"to":"v1beta4"' '"changed":true' '"line":1' '"added":["    - name: audit-log-maxage"'; do
+for part in '"ok":true' '"to":"v1beta4"' '"changed":true' '"line":1' '"    - name: audit-log-maxage"'; do
 	grep -qF "$part" got || die "JSON without $part: $(cat got)"
 done
 
