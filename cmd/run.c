@@ -9,7 +9,7 @@
 #include "connect.h"
 #include "term/term.h"
 
-/* ---- signals: the first ends between steps, the second ends now ---- */
+/* ---- signals: the first ends between steps, the second ends what runs, the third just ends ---- */
 
 static int stop_asked;
 
@@ -18,11 +18,17 @@ static void on_signal(int number)
 	static const char text[] = "\nhactl: stopping after the steps that run; again: stop now\n";
 
 	(void)number;
-	if (stop_asked)
+	switch (__atomic_add_fetch(&stop_asked, 1, __ATOMIC_RELAXED)) {
+	case 1:
+		if (write(2, text, sizeof(text) - 1) < 0)
+			return;
+		break;
+	case 2:
+		remote_interrupt(true);
+		break;
+	default:
 		_exit(ERR_INTERRUPTED);
-	__atomic_store_n(&stop_asked, 1, __ATOMIC_RELAXED);
-	if (write(2, text, sizeof(text) - 1) < 0)
-		return;
+	}
 }
 
 static void catch_signals(void)
