@@ -9,6 +9,7 @@
 #include "sshd.h"
 
 static struct sshd sshd;
+static pid_t agent; /* 0: none runs */
 
 /* Keys of every type and format; "stranger" is in no authorized_keys. */
 static int setup(void **state)
@@ -134,40 +135,41 @@ static void no_more_than_five_keys_are_offered(void **state)
 		free(paths[i]);
 }
 
-static pid_t start_agent(char **path)
+static void start_agent(void)
 {
+	auto_free char *path = sshd_path(&sshd, "agent");
 	struct clock_poll p = clock_poll_start(5000, 50);
-	pid_t pid;
 
-	*path = sshd_path(&sshd, "agent");
-	unlink(*path);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		freopen("/dev/null", "w", stdout);
-		execlp("ssh-agent", "ssh-agent", "-D", "-a", *path, NULL);
+	unlink(path);
+	agent = fork();
+	if (!agent) {
+		(void)!freopen("/dev/null", "w", stdout);
+		execlp("ssh-agent", "ssh-agent", "-D", "-a", path, NULL);
 		_exit(127);
 	}
-	while (access(*path, F_OK) < 0)
+	while (access(path, F_OK) < 0)
 		assert_true(clock_poll_pause(&p));
-	setenv("SSH_AUTH_SOCK", *path, 1);
-	return pid;
+	setenv("SSH_AUTH_SOCK", path, 1);
 }
 
-static void stop_agent(pid_t pid)
+static int stop_agent(void **state)
 {
-	kill(pid, SIGTERM);
-	waitpid(pid, NULL, 0);
+	(void)state;
+	if (agent > 0) {
+		kill(agent, SIGTERM);
+		waitpid(agent, NULL, 0);
+	}
+	agent = 0;
 	unsetenv("SSH_AUTH_SOCK");
+	return 0;
 }
 
 static void the_agent_logs_in_with_every_type(void **state)
 {
 	static const char *const keys[] = { "id", "p256", "p521", "rsa" };
-	auto_free char *path = NULL;
-	pid_t agent = start_agent(&path);
 
 	(void)state;
+	start_agent();
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		auto_err struct err err = ERR_INIT;
 		auto_client struct sshd_client c;
@@ -183,23 +185,21 @@ static void the_agent_logs_in_with_every_type(void **state)
 			r->sudo = false;
 		assert_works(r);
 	}
-	stop_agent(agent);
 }
 
 static void the_agent_is_asked_for_an_encrypted_key(void **state)
 {
 	auto_err struct err err = ERR_INIT;
-	auto_free char *path = NULL, *askpass = sshd_path(&sshd, "askpass");
-	pid_t agent = start_agent(&path);
+	auto_free char *askpass = sshd_path(&sshd, "askpass");
 
 	(void)state;
+	start_agent();
 	sshd_write(&sshd, "askpass", "#!/bin/sh\necho secret\n");
 	chmod(askpass, 0700);
 	SYSTEM("cd %s && SSH_ASKPASS=%s SSH_ASKPASS_REQUIRE=force ssh-add -q locked locked-pem </dev/null",
 	       sshd.dir, askpass);
 	assert_works(sshd_connect(&sshd, "locked", &err));
 	assert_works(sshd_connect(&sshd, "locked-pem", &err));
-	stop_agent(agent);
 }
 
 static void an_agent_that_has_gone_is_passed_over(void **state)
@@ -234,8 +234,8 @@ int main(void)
 		cmocka_unit_test(a_key_that_cannot_be_used_is_explained),
 		cmocka_unit_test(the_user_is_named_when_the_login_is_refused),
 		cmocka_unit_test(no_more_than_five_keys_are_offered),
-		cmocka_unit_test(the_agent_logs_in_with_every_type),
-		cmocka_unit_test(the_agent_is_asked_for_an_encrypted_key),
+		cmocka_unit_test_teardown(the_agent_logs_in_with_every_type, stop_agent),
+		cmocka_unit_test_teardown(the_agent_is_asked_for_an_encrypted_key, stop_agent),
 		cmocka_unit_test(an_agent_that_has_gone_is_passed_over),
 		cmocka_unit_test(a_login_that_is_not_root_uses_sudo),
 	};
