@@ -52,6 +52,15 @@ static bool is_this_machine(const struct connect *c, const char *address)
 	return false;
 }
 
+/* Whoever runs hactl there needs sudo as he would by SSH. */
+static struct remote *this_machine(void)
+{
+	struct remote *r = remote_local();
+
+	r->sudo = geteuid() != 0;
+	return r;
+}
+
 struct remote *connect_node(void *ctx, const struct inv_node *n, const char *address, struct err *err)
 {
 	const struct connect *c = ctx;
@@ -66,5 +75,5 @@ struct remote *connect_node(void *ctx, const struct inv_node *n, const char *add
 		.connect_timeout_ms = n->ssh.connect_timeout_ms,
 	};
 
-	return is_this_machine(c, address) ? remote_local() : ssh_connect(&o, err);
+	return is_this_machine(c, address) ? this_machine() : ssh_connect(&o, err);
 }
