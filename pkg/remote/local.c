@@ -232,5 +232,6 @@ struct remote *remote_local(void)
 	if (!r)
 		abort();
 	r->ops = &ops;
+	r->sudo = geteuid() != 0;
 	return r;
 }

@@ -89,8 +89,9 @@ struct remote_file {
 
 /*
  * Writes files as root, all or none: one tar stream in one exec, unpacked 0600 into a fresh
- * directory on the same file system, SHA-256 compared, given their mode, moved into place by
- * rename.  Missing parent directories are made (0755; 0700 below one that is).  Files that are
+ * directory of /run, written beside its place under another name, SHA-256 compared, given owner
+ * and mode, and renamed when all the others are as far; a rename that fails takes the others
+ * back.  Missing parent directories are made (0755; 0700 below one that is).  Files that are
  * equal (content, mode, owner root) are left alone; the paths of the others are added to
  * changed (may be NULL).  Nothing of a file's content or name is in an argument list.
  */
@@ -107,7 +108,7 @@ void remote_quote(struct buf *b, const char *s);
 
 void remote_close(struct remote *r); /* NULL is fine */
 
-/* This very machine.  Scripts run as whoever runs this program: set sudo when that is not root. */
+/* This very machine.  Sets sudo when this program is not run by root. */
 struct remote *remote_local(void);
 
 /* While on, every wait of every remote ends within a tenth of a second with ERR_INTERRUPTED.

@@ -192,12 +192,16 @@ static int connect_checked(struct ssh_session *s, const struct ssh_options *o, s
 	return rc;
 }
 
-struct remote *ssh_connect(const struct ssh_options *o, struct err *err)
+struct remote *ssh_connect(const struct ssh_options *options, struct err *err)
 {
-	struct ssh_session *s = session_new(o);
+	static const char *const usual[] = { "~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts", NULL };
+	struct ssh_options o = *options;
+	struct ssh_session *s = session_new(&o);
 
-	ssh_start(s, o->connect_timeout_ms ? o->connect_timeout_ms : DEFAULT_TIMEOUT_MS);
-	if (connect_checked(s, o, err) < 0 || ssh_login(s, o, err) < 0) {
+	if (!o.known_hosts)
+		o.known_hosts = usual;
+	ssh_start(s, o.connect_timeout_ms ? o.connect_timeout_ms : DEFAULT_TIMEOUT_MS);
+	if (connect_checked(s, &o, err) < 0 || ssh_login(s, &o, err) < 0) {
 		s->broken = true;
 		session_close(&s->remote);
 		return NULL;

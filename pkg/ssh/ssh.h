@@ -14,7 +14,8 @@ struct ssh_options {
 	int port;         /* 0: 22 */
 	const char *user;
 	const char *const *identity_files; /* ends in NULL; NULL: agent, then the usual names in ~/.ssh */
-	const char *const *known_hosts;    /* ends in NULL; the first is the one that is added to */
+	/* Ends in NULL; the first is the one that is added to.  NULL: the user's and the system's. */
+	const char *const *known_hosts;
 	const char *alias;                 /* a second name the host key may be known by; may be NULL */
 	enum ssh_unknown_hosts unknown_hosts;
 	int connect_timeout_ms; /* for name, TCP, key exchange and login together; 0: 10 s */

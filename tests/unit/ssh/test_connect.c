@@ -146,6 +146,23 @@ static void a_connection_that_comes_through_later_logs_in(void **state)
 	sshd_stop(&sshd);
 }
 
+static void a_name_with_several_addresses_is_tried_until_one_answers(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_client struct sshd_client c;
+	struct remote *r;
+
+	(void)state;
+	sshd_start(&sshd, NULL); /* does not listen on ::1 */
+	sshd_client_init(&c, &sshd, "id");
+	c.options.host = "localhost";
+	c.options.unknown_hosts = SSH_UNKNOWN_ADD;
+	r = ssh_connect(&c.options, &err);
+	assert_non_null(r);
+	remote_close(r);
+	sshd_stop(&sshd);
+}
+
 static void what_both_sides_know_is_told_when_nothing_is_common(void **state)
 {
 	(void)state;
@@ -183,6 +200,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_says_nothing_runs_into_the_timeout),
 		cmocka_unit_test(a_dropped_connection_is_tried_again),
 		cmocka_unit_test(a_connection_that_comes_through_later_logs_in),
+		cmocka_unit_test(a_name_with_several_addresses_is_tried_until_one_answers),
 		cmocka_unit_test(what_both_sides_know_is_told_when_nothing_is_common),
 		cmocka_unit_test(a_server_that_is_no_sshd_is_told),
 	};
