@@ -10,14 +10,15 @@ HACTL=$(realpath "${HACTL:-$TOP/build/hactl}")
 VIP=10.230.255.168
 W=$(mktemp -d)
 passed=0 failed=0 ours='' prober='' gone='' total='' back=''
+exec 3>&1     # the last line goes here also when a command with redirected output was interrupted
 trap finish EXIT
-trap 'exit 130' INT TERM HUP
+trap 'failed=$((failed + 1)); exit 130' INT TERM HUP
 
 finish() {
   watch_end
   away
   rm -rf "$W"
-  echo "$passed passed, $failed failed"
+  echo "$passed passed, $failed failed" >&3
   [ "$failed" = 0 ] && [ "$passed" != 0 ]
   exit
 }
@@ -66,9 +67,9 @@ no_more() { [[ $1 =~ ^[0-9]+$ ]] && [ "$1" -le "$2" ]; }
 
 # ---- hosts ----
 
-lab() { "$LAB" "$@"; }
-op() { HOME=$W/home "$LAB" op "$@"; }
-exec_op() { HOME=$W/home exec "$LAB" op "$@"; }   # in the background: the process is CMD itself
+lab() { "$LAB" "$@" 3>&-; }
+op() { HOME=$W/home "$LAB" op "$@" 3>&-; }
+exec_op() { HOME=$W/home exec "$LAB" op "$@" 3>&-; }   # in the background: the process is CMD itself
 hactl() { op setsid -w "$HACTL" "$@" </dev/null; }
 kubectl() { op kubectl --kubeconfig "$W/admin.conf" "$@"; }
 masters() { lab status | awk '$1 ~ /^m/ && $3 == "running" {print $1}'; }
