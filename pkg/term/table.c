@@ -1,6 +1,5 @@
 /* One row per node, redrawn in place below whatever scrolls by. */
 #define _GNU_SOURCE
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
@@ -28,6 +27,13 @@ static const char *sign(const struct term *t, enum term_mark mark)
 	return mark == TERM_RUNNING ? spin[t->now_ms / 100 % 4] : signs[mark];
 }
 
+static const char *result_word(enum term_mark mark)
+{
+	static const char *const words[] = { "", ": nothing to do", ": done", ": would be done", ": failed", "" };
+
+	return words[mark];
+}
+
 static void draw_row(const struct term *t, const struct term_row *r, int name_width, int columns)
 {
 	auto_free char *line = NULL;
@@ -35,7 +41,8 @@ static void draw_row(const struct term *t, const struct term_row *r, int name_wi
 
 	if (r->mark == TERM_RUNNING && t->now_ms - r->since_ms >= 1000)
 		snprintf(seconds, sizeof(seconds), "  %lld s", (long long)(t->now_ms - r->since_ms) / 1000);
-	if (asprintf(&line, "%s %-*s  %s%s", sign(t, r->mark), name_width, r->node, r->text ? r->text : "",
+	if (asprintf(&line, "%s %-*s  %s%s%s%s%s", sign(t, r->mark), name_width, r->node ? r->node : "all",
+		     r->title ? r->title : "", result_word(r->mark), r->text ? ": " : "", r->text ? r->text : "",
 		     seconds) < 0)
 		abort();
 	if (strlen(line) >= (size_t)columns)
@@ -56,56 +63,49 @@ static void draw(struct term *t)
 {
 	size_t n = rows_that_fit(t);
 	int name_width = 4, columns = width();
+	bool together = t->all.title && t->all.mark == TERM_RUNNING;
 
 	erase(t);
 	for (size_t i = 0; i < t->n; i++)
 		name_width = (int)strlen(t->rows[i].node) > name_width ? (int)strlen(t->rows[i].node) : name_width;
 	for (size_t i = 0; i < n; i++)
 		draw_row(t, &t->rows[i], name_width, columns);
-	t->drawn = (int)n;
+	if (together)
+		draw_row(t, &t->all, name_width, columns);
+	t->drawn = (int)n + together;
 	fflush(stderr);
 }
 
-static void set_row(struct term *t, const struct term_event *e, enum term_mark mark, const char *fmt, ...) PRINTF(4, 5);
-static void set_row(struct term *t, const struct term_event *e, enum term_mark mark, const char *fmt, ...)
+static struct term_row *row_of(struct term *t, const char *node)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		struct term_row *r = &t->rows[i];
-		va_list ap;
-
-		if (e->node && strcmp(r->node, e->node))
-			continue;
-		if (r->mark == TERM_FAILED)
-			continue;
-		free(r->text);
-		va_start(ap, fmt);
-		if (vasprintf(&r->text, fmt, ap) < 0)
-			abort();
-		va_end(ap);
-		if (mark == TERM_RUNNING && r->mark != TERM_RUNNING)
-			r->since_ms = e->ms;
-		r->mark = mark;
-	}
+	for (size_t i = 0; i < t->n; i++)
+		if (node && !strcmp(t->rows[i].node, node))
+			return &t->rows[i];
+	return &t->all;
 }
 
-static const char *result_word(enum term_mark mark)
+/* title NULL: the step goes on, only where in it is new. */
+static void set_row(struct term_row *r, const struct term_event *e, const char *title, const char *text)
 {
-	static const char *const words[] = { "", ": nothing to do", ": done", ": would be done", ": failed", "" };
-
-	return words[mark];
+	if (r->mark == TERM_FAILED && r->title)
+		return;
+	if (title && e->mark == TERM_RUNNING)
+		r->since_ms = e->ms;
+	free(r->text);
+	r->text = text ? strdup(text) : NULL;
+	r->title = title ? title : r->title;
+	r->mark = title ? e->mark : TERM_RUNNING;
 }
 
 static void table_event(struct term *t, const struct term_event *e)
 {
-	if (!strcmp(e->kind, "step")) {
-		set_row(t, e, e->mark, "%s%s", e->title, result_word(e->mark));
-		if (e->mark == TERM_FAILED) {
-			erase(t);
-			term_plain_line(t, e, stderr);
-		}
-	} else if (!strcmp(e->kind, "progress")) {
-		set_row(t, e, TERM_RUNNING, "%s: %s", e->step, e->text);
-	} else if (strcmp(e->kind, "phase")) {
+	bool step = !strcmp(e->kind, "step");
+
+	if (step)
+		set_row(row_of(t, e->node), e, e->title, NULL);
+	else if (!strcmp(e->kind, "progress"))
+		set_row(row_of(t, e->node), e, NULL, e->text);
+	if (step ? e->mark == TERM_FAILED : strcmp(e->kind, "progress") && strcmp(e->kind, "phase")) {
 		erase(t);
 		term_plain_line(t, e, stderr);
 	}

@@ -39,6 +39,7 @@ void term_free(struct term *t)
 		return;
 	for (size_t i = 0; i < t->n; i++)
 		free(t->rows[i].text);
+	free(t->all.text);
 	free(t->rows);
 	free(t);
 }

@@ -11,7 +11,8 @@
 
 struct term_row {
 	const char *node;
-	char *text; /* what the node is at */
+	const char *title; /* of the step it is at */
+	char *text;        /* where in it */
 	enum term_mark mark;
 	int64_t since_ms;
 };
@@ -29,6 +30,7 @@ struct term {
 	/* the table's */
 	struct term_row *rows;
 	size_t n;
+	struct term_row all; /* what concerns no node of its own */
 	int drawn; /* lines on the screen */
 	int64_t now_ms;
 };
