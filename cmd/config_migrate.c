@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "cmd.h"
 #include "migrate_json.h"
-#include "steps/steps.h"
+#include "yaml/yaml.h"
 
 #define MAX_FILE (4 << 20)
 
@@ -55,6 +55,18 @@ static int api_named(const char *name, enum kubeadm_api *api, struct err *err)
 	return err_set(err, ERR_USAGE, "--to: '%s' is none of v1beta1, v1beta2, v1beta3, v1beta4, v1", name);
 }
 
+/* "v1.31" is its first patch release. */
+static int release_named(const char *name, struct kubeadm_version *v, struct err *err)
+{
+	const char *point = strchr(name, '.');
+	auto_buf struct buf whole = BUF_INIT;
+
+	buf_puts(&whole, name);
+	if (point && point[1] && !point[1 + strspn(point + 1, "0123456789")])
+		buf_puts(&whole, ".0");
+	return kubeadm_parse_version(buf_str(&whole), v, err);
+}
+
 static int choose_api(const struct migrate_opts *o, enum kubeadm_api *api, struct err *err)
 {
 	struct kubeadm_version v;
@@ -64,13 +76,11 @@ static int choose_api(const struct migrate_opts *o, enum kubeadm_api *api, struc
 	if (o->to)
 		rc = api_named(o->to, api, err);
 	else if (o->kubernetes_version)
-		rc = kubeadm_parse_version(o->kubernetes_version, &v, err) < 0 ? -1 : kubeadm_api_for(&v, api, err);
+		rc = release_named(o->kubernetes_version, &v, err) < 0 ? -1 : kubeadm_api_for(&v, api, err);
 	if (rc < 0 && o->kubernetes_version) {
 		err->kind = ERR_USAGE;
 		err_wrap(err, "--kubernetes-version");
 	}
-	if (rc == 0 && *api == KUBEADM_V1)
-		fprintf(stderr, "hactl: warning: kubeadm.k8s.io/v1 is experimental: no released kubeadm writes it, and it may still change\n");
 	return rc;
 }
 
@@ -78,12 +88,10 @@ static int choose_api(const struct migrate_opts *o, enum kubeadm_api *api, struc
 static int diff_of(const char *name, const struct buf *old_text, const struct buf *new_text, struct buf *out,
 		   struct err *err)
 {
-	auto_wipe struct buf a = BUF_INIT, b = BUF_INIT;
+	auto_buf struct buf a = BUF_INIT, b = BUF_INIT;
 
-	buf_add(&a, buf_str(old_text), old_text->len);
-	buf_add(&b, buf_str(new_text), new_text->len);
-	steps_mask(a.data);
-	steps_mask(b.data);
+	yaml_mask_secrets(buf_str(old_text), old_text->len, &a);
+	yaml_mask_secrets(buf_str(new_text), new_text->len, &b);
 	return diff_unified(name, &a, name, &b, out, err);
 }
 
@@ -112,9 +120,14 @@ static int deliver(const struct migrate_opts *o, bool changed, const struct buf 
 	return 0;
 }
 
+static const char *shown_name(const struct migrate_opts *o)
+{
+	return o->old_config && strcmp(o->old_config, "-") ? o->old_config : "stdin";
+}
+
 static int migrate_text(const struct migrate_opts *o, const struct buf *text, struct err *err)
 {
-	const char *name = strcmp(o->old_config, "-") ? o->old_config : "stdin";
+	const char *name = shown_name(o);
 	auto_kubeadm struct kubeadm_config *config = NULL;
 	auto_wipe struct buf result = BUF_INIT;
 	auto_buf struct buf diff = BUF_INIT;
@@ -144,18 +157,23 @@ static int migrate_text(const struct migrate_opts *o, const struct buf *text, st
 	return 0;
 }
 
+static int migrate_file(const struct migrate_opts *o, struct err *err)
+{
+	auto_wipe struct buf text = BUF_INIT;
+
+	if (check_usage(o, err) < 0 || file_read(o->old_config, MAX_FILE, &text, err) < 0)
+		return -1;
+	return migrate_text(o, &text, err);
+}
+
 static int run(const void *data, char **operands, struct err *err)
 {
 	const struct migrate_opts *o = data;
-	auto_wipe struct buf text = BUF_INIT;
-	int rc;
+	int rc = migrate_file(o, err);
 
 	(void)operands;
-	if (check_usage(o, err) < 0 || file_read(o->old_config, MAX_FILE, &text, err) < 0)
-		return -1;
-	rc = migrate_text(o, &text, err);
 	if (rc < 0 && o->output == RUN_JSON)
-		migrate_print_error(err);
+		migrate_print_error(shown_name(o), err);
 	return rc;
 }
 

@@ -53,18 +53,21 @@ static json_t *changes_of(const char *diff)
 	return list;
 }
 
-static json_t *notice(const char *name, const char *text)
+/* A message "name:line:column: text", of which the first line counts. */
+static void set_message(json_t *o, const char *name, const char *text)
 {
-	json_t *o = json_object();
 	size_t len = strlen(name);
 	int line = 0, column = 0, used = 0;
 
-	if (!strncmp(text, name, len) && sscanf(text + len, ":%d:%d: %n", &line, &column, &used) == 2)
+	if (!strncmp(text, name, len) && sscanf(text + len, ":%d:%d: %n", &line, &column, &used) == 2 && used)
 		text += len + (size_t)used;
-	json_object_set_new(o, "line", json_integer(line));
-	json_object_set_new(o, "column", json_integer(column));
+	else if (!strncmp(text, name, len) && !strncmp(text + len, ": ", 2))
+		text += len + 2;
+	if (line)
+		json_object_set_new(o, "line", json_integer(line));
+	if (line)
+		json_object_set_new(o, "column", json_integer(column));
 	json_object_set_new(o, "message", text_of(text, strcspn(text, "\n")));
-	return o;
 }
 
 void migrate_print_json(const char *name, enum kubeadm_api to, bool changed, const char *diff,
@@ -72,8 +75,12 @@ void migrate_print_json(const char *name, enum kubeadm_api to, bool changed, con
 {
 	json_t *o = json_object(), *list = json_array();
 
-	for (size_t i = 0; i < notices->n; i++)
-		json_array_append_new(list, notice(name, notices->v[i]));
+	for (size_t i = 0; i < notices->n; i++) {
+		json_t *notice = json_object();
+
+		set_message(notice, name, notices->v[i]);
+		json_array_append_new(list, notice);
+	}
 	json_object_set_new(o, "ok", json_true());
 	json_object_set_new(o, "file", text_of(name, strlen(name)));
 	json_object_set_new(o, "to", json_string(kubeadm_api_name(to)));
@@ -83,12 +90,14 @@ void migrate_print_json(const char *name, enum kubeadm_api to, bool changed, con
 	print(o);
 }
 
-void migrate_print_error(const struct err *err)
+void migrate_print_error(const char *name, const struct err *err)
 {
-	json_t *o = json_object();
+	json_t *o = json_object(), *e = json_object();
 
+	set_message(e, name, err->msg);
 	json_object_set_new(o, "ok", json_false());
+	json_object_set_new(o, "file", text_of(name, strlen(name)));
 	json_object_set_new(o, "exitStatus", json_integer((int)err->kind));
-	json_object_set_new(o, "error", text_of(err->msg, strlen(err->msg)));
+	json_object_set_new(o, "error", e);
 	print(o);
 }

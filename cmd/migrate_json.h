@@ -5,9 +5,13 @@
 #include "kubeadm/kubeadm.h"
 #include "run.h"
 
-/* diff is unified; each of its hunks becomes a change.  notices begin with "name:line:column: ". */
+/* Prints {ok, file, to, changed, changes, notices}.  diff is unified; each of its hunks becomes a
+ * change {line, removed, added}.  notices begin with "name:line:column: " or "name: "; they become
+ * {line, column, message}, without a place where they have none. */
 void migrate_print_json(const char *name, enum kubeadm_api to, bool changed, const char *diff,
 			const struct strs *notices);
-void migrate_print_error(const struct err *err);
+
+/* Prints {ok, file, exitStatus, error}; error looks like a notice. */
+void migrate_print_error(const char *name, const struct err *err);
 
 #endif

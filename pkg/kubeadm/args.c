@@ -47,6 +47,16 @@ static int check_key(const struct yaml_stream *s, const struct yaml_node *key, s
 	return 0;
 }
 
+/* The value of a <<: a map, or a list of maps. */
+static int check_merged(const struct yaml_stream *s, const struct yaml_node *merge, struct err *err)
+{
+	int rc = merge->type == YAML_MAP ? args_check(s, merge, err) : 0;
+
+	for (const struct yaml_node *m = merge->type == YAML_SEQ ? merge->child : NULL; m && rc == 0; m = m->next)
+		rc = args_check(s, m, err);
+	return rc;
+}
+
 int args_check(const struct yaml_stream *s, const struct yaml_node *map, struct err *err)
 {
 	if (map->tagged)
@@ -54,27 +64,37 @@ int args_check(const struct yaml_stream *s, const struct yaml_node *map, struct 
 	for (const struct yaml_node *c = map->child; c; c = c->next) {
 		if (c->merge && c->weight > MERGE_WORK_MAX / (count(map) + c->weight))
 			return yaml_error(s, c->key, err, "the merge key brings too many arguments");
-		if (!c->merge && check_key(s, c->key, err) < 0)
+		if ((c->merge ? check_merged(s, c, err) : check_key(s, c->key, err)) < 0)
 			return -1;
 	}
 	return 0;
 }
 
+/* Would the text, plain, mean something else inside [ ] and { }? */
+static bool ends_in_flow(const struct yaml_node *n, const char *text, size_t len)
+{
+	for (size_t i = 0; n->plain && i < len; i++)
+		if (strchr(",[]{}", text[i]))
+			return true;
+	return false;
+}
+
 /* A scalar's own text when it is one line, else the same string in quotes. */
 static void add_text(struct buf *out, const struct yaml_stream *s, const struct yaml_node *n,
-		     bool json)
+		     bool flow, bool json)
 {
 	const struct yaml_node *real = n->alias ? n->alias : n;
 	size_t len, start = yaml_content_start(s, real);
 	const char *text = yaml_text(s, &len);
 
+	len = real->end - start;
 	if (yaml_is_null(n))
 		buf_puts(out, "\"\"");
-	else if (json || !yaml_is_string(n) || real->tagged ||
-		 memchr(text + start, '\n', real->end - start))
+	else if (json || !yaml_is_string(n) || real->tagged || memchr(text + start, '\n', len) ||
+		 (flow && ends_in_flow(real, text + start, len)))
 		yaml_quote(out, n->value, json);
 	else
-		buf_add(out, text + start, real->end - start);
+		buf_add(out, text + start, len);
 }
 
 struct merging {
@@ -109,12 +129,12 @@ static void add_item(struct merging *m, const struct yaml_node *entry)
 	else
 		buf_puts(&m->text, "- ");
 	buf_puts(&m->text, m->json ? "\"name\": " : "name: ");
-	add_text(&m->text, m->s, entry->key, m->json);
+	add_text(&m->text, m->s, entry->key, m->flow, m->json);
 	if (m->flow)
 		buf_puts(&m->text, m->json ? ", \"value\": " : ", value: ");
 	else
 		buf_printf(&m->text, "%s%*svalue: ", line_end, m->indent + 2, "");
-	add_text(&m->text, m->s, entry, m->json);
+	add_text(&m->text, m->s, entry, m->flow, m->json);
 	buf_puts(&m->text, m->flow ? "}" : "");
 }
 

@@ -226,7 +226,7 @@ int completion_keep(struct completion *c, unsigned kinds, bool foreign)
 			if (c->config->docs[k].index == i)
 				d = &c->config->docs[k];
 		if (d ? !(kinds & 1u << d->kind) : !foreign)
-			yaml_edit_remove_document(&e, c->config->stream, i);
+			yaml_edit_remove_document(&e, c->config->stream, i, false);
 	}
 	return e.n ? edited(c, &e) : 0;
 }

@@ -30,6 +30,9 @@ struct kubeadm_config {
 struct kubeadm_config *kubeadm_read(const char *name, const char *text, size_t len, size_t max,
 				    struct err *err) MUST_CHECK;
 
+/* Says why a file without documents of kubeadm's is refused: empty, other groups, a ConfigMap. */
+int kubeadm_nothing(const struct kubeadm_config *c, struct err *err);
+
 /* NULL: not in the file. */
 const struct kubeadm_doc *kubeadm_doc(const struct kubeadm_config *c, enum kubeadm_kind kind);
 

@@ -140,18 +140,38 @@ static bool has_component(const struct kubeadm_config *c)
 	return false;
 }
 
-/* A ConfigMap is what `kubectl get cm kubeadm-config -o yaml` prints. */
-static int nothing_of_kubeadm(const struct kubeadm_config *c, const char *name, struct err *err)
-{
-	for (size_t i = 0; i < yaml_count(c->stream); i++) {
-		const struct yaml_node *kind = yaml_get(yaml_root(c->stream, i), "kind");
+#define WANTED "no document of kubeadm's (apiVersion: " KUBEADM_GROUP "...)"
 
-		if (kind && kind->value && !strcmp(kind->value, "ConfigMap"))
-			return yaml_error(c->stream, kind, err, "a ConfigMap is no document of kubeadm's; take "
-					  "what stands under data.ClusterConfiguration");
+/* A ConfigMap is what `kubectl get cm kubeadm-config -o yaml` prints. */
+static int other_group(const struct yaml_stream *s, const struct yaml_node *root, struct err *err)
+{
+	const struct yaml_node *kind = yaml_get(root, "kind"), *version = yaml_get(root, "apiVersion");
+	const struct yaml_node *part = yaml_find(root, "data.ClusterConfiguration");
+
+	if (part && kind->value && !strcmp(kind->value, "ConfigMap"))
+		return yaml_error(s, part->key, err, "a ConfigMap is no document of kubeadm's; the part to migrate "
+				  "is the text that stands here, under data.ClusterConfiguration");
+	return yaml_error(s, version, err, "'%.100s' is another group: " WANTED, version->value);
+}
+
+int kubeadm_nothing(const struct kubeadm_config *c, struct err *err)
+{
+	const struct yaml_node *first = NULL;
+	size_t len;
+	const char *text = yaml_text(c->stream, &len);
+
+	for (size_t i = 0; i < yaml_count(c->stream); i++) {
+		const struct yaml_node *root = yaml_root(c->stream, i);
+
+		if (yaml_is_null(root))
+			continue;
+		if (!first || yaml_find(root, "data.ClusterConfiguration"))
+			first = root;
 	}
-	return err_set(err, ERR_CONFIG, "%s: no document of kubeadm's (apiVersion: " KUBEADM_GROUP "...)",
-		       name);
+	if (first)
+		return other_group(c->stream, first, err);
+	return yaml_error(c->stream, NULL, err, "%s: " WANTED,
+			  memchr(text, '#', len) ? "the file holds only comments" : "the file is empty");
 }
 
 struct kubeadm_config *kubeadm_read(const char *name, const char *text, size_t len, size_t max,
@@ -170,7 +190,7 @@ struct kubeadm_config *kubeadm_read(const char *name, const char *text, size_t l
 		if (read_document(c, i, err) < 0)
 			return NULL;
 	if (!c->ndocs && !has_component(c)) {
-		nothing_of_kubeadm(c, name, err);
+		kubeadm_nothing(c, err);
 		return NULL;
 	}
 	return TAKE(c);

@@ -143,7 +143,7 @@ static int apply_change(struct hop *h, const struct kubeadm_doc *d, const struct
 	const struct yaml_node *n = c->path ? yaml_find(d->root, c->path) : NULL;
 
 	if (c->op == OP_DROP_KIND)
-		yaml_edit_remove_document(&h->edit, h->config->stream, d->index);
+		yaml_edit_remove_document(&h->edit, h->config->stream, d->index, true);
 	if (!n)
 		return 0;
 	if (c->op == OP_LIST)
@@ -295,8 +295,7 @@ int kubeadm_migrate(const struct kubeadm_config *c, enum kubeadm_api to, struct 
 	size_t len;
 
 	if (!c->ndocs)
-		return err_set(err, ERR_CONFIG, "%s: no document of kubeadm's to migrate (apiVersion: "
-			       KUBEADM_GROUP "...)", yaml_name(c->stream));
+		return kubeadm_nothing(c, err);
 	if (notices)
 		kubeadm_notices(c, to, notices);
 	moved = kubeadm_moved(c, to, notices, err);

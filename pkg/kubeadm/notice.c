@@ -48,6 +48,20 @@ static int check_meeting(const struct look *l, const struct kubeadm_change *c,
 			  kubeadm_kind_name(c->to_kind), there->line, there->value);
 }
 
+/* A map of arguments that becomes a list. */
+static int look_at_args(const struct look *l, const struct yaml_node *map)
+{
+	if (map->alias)
+		return 0; /* looked at where it stands */
+	if (args_check(l->config->stream, map, l->err) < 0)
+		return -1;
+	for (const struct yaml_node *n = map->child; n; n = n->next)
+		if (!n->merge && !yaml_is_string(n->key))
+			kubeadm_notice(l->config, n->key, l->notices, "the argument %s gets quotes: names are "
+				       "strings", n->key->value);
+	return 0;
+}
+
 static int look_at(const struct look *l, const struct kubeadm_doc *d, const struct kubeadm_change *c,
 		   const struct kubeadm_table *t)
 {
@@ -65,7 +79,7 @@ static int look_at(const struct look *l, const struct kubeadm_doc *d, const stru
 		kubeadm_notice(l->config, n, l->notices, "'%s: %s' is left out: kubeadm ignores it",
 			       n->key->value, n->value);
 	if (c->op == OP_LIST && n->type == YAML_MAP)
-		return args_check(l->config->stream, n->alias ? n->alias : n, l->err);
+		return look_at_args(l, n);
 	return c->op == OP_MOVE || c->op == OP_COPY ? check_meeting(l, c, n) : 0;
 }
 
@@ -171,7 +185,7 @@ static void look_at_registration(const struct kubeadm_config *c, const struct ya
 void kubeadm_notices(const struct kubeadm_config *c, enum kubeadm_api to, struct strs *notices)
 {
 	if (kubeadm_table(to)->notice)
-		strs_add(notices, kubeadm_table(to)->notice);
+		strs_printf(notices, "%s: %s", yaml_name(c->stream), kubeadm_table(to)->notice);
 	for (size_t i = 0; i < c->ndocs; i++) {
 		if (c->docs[i].kind == CLUSTER)
 			look_at_cluster(c, c->docs[i].root, to, notices);

@@ -12,10 +12,9 @@ struct arena_block {
 	void *data[];
 };
 
-void *arena_alloc(struct arena *a, size_t len)
+void *arena_alloc(struct arena *a, size_t need)
 {
 	struct arena_block *b = a->blocks;
-	size_t need = (len + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
 
 	if (!b || b->cap - b->used < need) {
 		size_t cap = need > BLOCK_LEN ? need : BLOCK_LEN;

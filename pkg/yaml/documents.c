@@ -34,37 +34,93 @@ static size_t document_start(const struct yaml_doc *d)
 	return d->explicit_start ? d->content - MARK_LEN : d->content;
 }
 
-void yaml_edit_remove_document(struct yaml_edit *e, const struct yaml_stream *s, size_t doc)
-{
-	const struct yaml_doc *d = &s->docs[doc];
-	size_t start = doc || d->explicit_start ? document_start(d) : text_bom(s->text, s->len);
-	size_t end = doc + 1 < s->ndocs ? document_start(d + 1) : s->len;
-
-	yaml_edit_splice(e, start, end, "");
-}
-
-/* Takes the "---" out; what follows it on its line stays. */
-static void remove_mark(struct yaml_edit *e, const struct yaml_stream *s, const struct yaml_doc *d)
+/* The line of the "---" ends here, or what follows it on that line starts here. */
+static size_t mark_end(const struct yaml_stream *s, const struct yaml_doc *d)
 {
 	size_t end = d->content + strspn(s->text + d->content, " \t");
 
 	end += s->text[end] == '\r';
 	end += s->text[end] == '\n';
-	yaml_edit_splice(e, document_start(d), end, "");
+	return end;
+}
+
+struct comments {
+	const struct yaml_stream *s;
+	size_t at; /* read up to here */
+	struct buf *out;
+};
+
+/* Takes the comments up to a byte; there are no scalars in between. */
+static void take_comments(struct comments *c, size_t to)
+{
+	const char *text = c->s->text, *sign;
+
+	while (c->at < to && (sign = memchr(text + c->at, '#', to - c->at))) {
+		bool begins = sign == text || strchr(" \t\r\n", sign[-1]);
+
+		c->at = (size_t)(sign - text) + (begins ? strcspn(sign, "\r\n") : 1);
+		if (begins) {
+			buf_add(c->out, sign, (size_t)(text + c->at - sign));
+			buf_puts(c->out, yaml_line_end(c->s));
+		}
+	}
+}
+
+static void take_comments_around(struct comments *c, const struct yaml_node *n)
+{
+	if (n->alias || n->type == YAML_SCALAR) {
+		take_comments(c, n->start);
+		c->at = n->end;
+		return;
+	}
+	for (const struct yaml_node *item = n->child; item; item = item->next) {
+		if (item->key)
+			take_comments_around(c, item->key);
+		take_comments_around(c, item);
+	}
+}
+
+static bool content_before(const struct yaml_stream *s, size_t doc)
+{
+	while (doc > 0)
+		if (s->docs[--doc].root)
+			return true;
+	return false;
+}
+
+void yaml_edit_remove_document(struct yaml_edit *e, const struct yaml_stream *s, size_t doc,
+			       bool keep_comments)
+{
+	const struct yaml_doc *d = &s->docs[doc];
+	size_t start = doc || d->explicit_start ? document_start(d) : text_bom(s->text, s->len);
+	size_t end = doc + 1 < s->ndocs ? document_start(d + 1) : s->len;
+	auto_wipe struct buf kept = BUF_INIT;
+	struct comments c = { s, d->explicit_start ? d->content : start, &kept };
+
+	if (keep_comments) {
+		buf_reserve(&kept, 2 * (end - start) + 2);
+		if (d->root)
+			take_comments_around(&c, d->root);
+		take_comments(&c, end);
+	}
+	/* Comments alone are no document to kubeadm: the next one takes them in. */
+	if (kept.len && doc + 1 < s->ndocs && !content_before(s, doc))
+		end = mark_end(s, d + 1);
+	yaml_edit_splice(e, start, end, buf_str(&kept));
 }
 
 void yaml_edit_split_documents(struct yaml_edit *e, const struct yaml_stream *s)
 {
-	bool content_before = false;
+	bool content = false;
 
 	for (size_t i = 0; i < s->ndocs; i++) {
 		const struct yaml_doc *d = &s->docs[i];
 		size_t blanks = strspn(s->text + d->content, " \t");
 
-		if (d->explicit_start && !(d->root && content_before))
-			remove_mark(e, s, d);
+		if (d->explicit_start && !(d->root && content))
+			yaml_edit_splice(e, document_start(d), mark_end(s, d), "");
 		else if (d->explicit_start && !strchr("\r\n", s->text[d->content + blanks]))
 			yaml_edit_splice(e, d->content, d->content + blanks, yaml_line_end(s));
-		content_before |= d->root != NULL;
+		content |= d->root != NULL;
 	}
 }

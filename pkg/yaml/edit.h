@@ -64,8 +64,10 @@ int yaml_edit_append(struct yaml_edit *e, const struct yaml_stream *s, const str
 /* Appends a document; its text has "\n" line ends and no "---". */
 void yaml_edit_append_document(struct yaml_edit *e, const struct yaml_stream *s, const char *text);
 
-/* Takes a document out, with its comments and the "---" before it. */
-void yaml_edit_remove_document(struct yaml_edit *e, const struct yaml_stream *s, size_t doc);
+/* Takes a document out, with the "---" before it.  Its comments go, too, or stay at its place; then
+ * no other document may be taken out in the same edit. */
+void yaml_edit_remove_document(struct yaml_edit *e, const struct yaml_stream *s, size_t doc,
+			       bool keep_comments);
 
 /* Puts every "---" on a line of its own and takes out those of documents without content, whose
  * comments stay: kubeadm 1.20 does not see "--- # comment" as the end of a document and refuses

@@ -143,6 +143,8 @@ int place_error(const struct place *at, struct err *err, const char *fmt, ...)
 
 static struct place node_place(const struct yaml_stream *s, const struct yaml_node *n)
 {
+	if (!n)
+		return text_place(s->name, s->text, s->len, text_bom(s->text, s->len));
 	return (struct place){ s->name, s->text, s->len, n->start, n->line, n->column };
 }
 

@@ -48,7 +48,7 @@ void anchors_set(struct parse *p, const char *name, struct yaml_node *n)
 	if (!a->name) {
 		size_t len = strlen(name) + 1;
 
-		a->name = memcpy(arena_alloc(&p->s->arena, len), name, len);
+		a->name = memcpy(arena_alloc(&p->s->texts, len), name, len);
 		p->nanchors++;
 	}
 	a->node = n;

@@ -12,6 +12,8 @@
 
 #include "yaml/parse.h"
 
+#define TEMPLATE "this is a template and no YAML yet; render it first"
+
 /* Marks of libyaml count characters, without the byte order mark; the marks of two events in
  * turn lie close together, so the byte is found by walking from the last one. */
 static size_t byte_of(struct parse *p, size_t index)
@@ -73,6 +75,8 @@ static int syntax_error(struct parse *p)
 	at = mark_place(p, mark);
 	if (indented_by_tab(&at))
 		return place_error(&at, p->err, "a tab cannot indent YAML; use spaces");
+	if (at.byte > 0 && at.byte < at.len && !memcmp(at.text + at.byte - 1, "{%", 2))
+		return place_error(&at, p->err, TEMPLATE);
 	if (lib->context)
 		return place_error(&at, p->err, "not valid YAML: %s %s", problem, lib->context);
 	return place_error(&at, p->err, "not valid YAML: %s", problem);
@@ -80,7 +84,7 @@ static int syntax_error(struct parse *p)
 
 static char *keep(struct parse *p, const unsigned char *value, size_t len)
 {
-	char *s = arena_alloc(&p->s->arena, len + 1);
+	char *s = arena_alloc(&p->s->texts, len + 1);
 
 	memcpy(s, value, len);
 	return s;
@@ -88,12 +92,12 @@ static char *keep(struct parse *p, const unsigned char *value, size_t len)
 
 static struct yaml_node *new_node(struct parse *p, enum yaml_type type, const yaml_event_t *event)
 {
-	struct yaml_node *n = arena_alloc(&p->s->arena, sizeof(*n));
+	struct yaml_node *n = arena_alloc(&p->s->nodes, sizeof(*n));
 
 	n->type = type;
 	n->weight = 1;
-	n->start = byte_of(p, event->start_mark.index);
-	n->end = byte_of(p, event->end_mark.index);
+	n->start = (uint32_t)byte_of(p, event->start_mark.index);
+	n->end = (uint32_t)byte_of(p, event->end_mark.index);
 	n->line = (int)event->start_mark.line + 1;
 	n->column = (int)event->start_mark.column + 1;
 	return n;
@@ -153,6 +157,8 @@ static int attach(struct parse *p, struct yaml_node *n)
 	} else if (open->type == YAML_SEQ) {
 		append(open, n);
 	} else if (!p->key) {
+		if (n->type == YAML_MAP && n->flow && open->flow && p->s->text[n->start - 1] == '{')
+			return yaml_error(p->s, open, p->err, TEMPLATE);
 		if (n->type != YAML_SCALAR || n->alias)
 			return yaml_error(p->s, n, p->err, "a key must be a plain word or a string");
 		n->explicit_key = behind_question_mark(p, n);
@@ -180,6 +186,20 @@ static int check_merge(struct parse *p, const struct yaml_node *n)
 	return 0;
 }
 
+static bool tag_fits(const char *type, const struct yaml_node *n)
+{
+	bool b;
+	long i;
+
+	if (!strcmp(type, "null"))
+		return yaml_is_null(n);
+	if (!strcmp(type, "bool"))
+		return yaml_bool(n, &b) == 0;
+	if (!strcmp(type, "int"))
+		return yaml_int(n, &i) == 0;
+	return strcmp(type, "float") || !strcmp(yaml_describe(n), "a number");
+}
+
 /* The tags of YAML's own types change nothing but whether a scalar is a string. */
 static int take_tag(struct parse *p, struct yaml_node *n, const unsigned char *tag)
 {
@@ -200,6 +220,8 @@ static int take_tag(struct parse *p, struct yaml_node *n, const unsigned char *t
 		if (!strncmp(name, core, sizeof(core) - 1) &&
 		    !strcmp(name + sizeof(core) - 1, known[i])) {
 			n->plain = n->type == YAML_SCALAR && i != 0;
+			if (!tag_fits(known[i], n))
+				return yaml_error(p->s, n, p->err, "the tag !!%s does not fit", known[i]);
 			return 0;
 		}
 	return yaml_error(p->s, n, p->err, "the tag '%s' is not known here", name);
@@ -222,7 +244,7 @@ static int on_scalar(struct parse *p, const yaml_event_t *event)
 	struct yaml_node *n = new_node(p, YAML_SCALAR, event);
 
 	n->value = keep(p, event->data.scalar.value, event->data.scalar.length);
-	n->len = event->data.scalar.length;
+	n->len = (uint32_t)event->data.scalar.length;
 	n->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
 	    event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
@@ -305,7 +327,7 @@ static int on_close(struct parse *p, const yaml_event_t *event)
 	n->weight = weight > UINT32_MAX ? UINT32_MAX : (uint32_t)weight;
 	/* libyaml's mark of a block collection is the next token's. */
 	if (n->flow)
-		n->end = byte_of(p, event->end_mark.index);
+		n->end = (uint32_t)byte_of(p, event->end_mark.index);
 	else if (n->last)
 		n->end = n->last->end;
 	p->open = n->parent;
@@ -444,7 +466,8 @@ void yaml_stream_free(struct yaml_stream *s)
 	if (!s)
 		return;
 	explicit_bzero(s->text, s->len);
-	arena_release(&s->arena);
+	arena_release(&s->nodes);
+	arena_release(&s->texts);
 	free(s->docs);
 	free(s->text);
 	free(s->name);

@@ -54,7 +54,7 @@ static const char *after_colon(const char *s, const char *end)
 /* The end of a secret value at s; s itself when there is none on this line. */
 static const char *value_end(const char *s, const char *end, bool in_flow)
 {
-	if (s == end || strchr("{[#|>\r", *s))
+	if (s == end || strchr("#|>\r", *s))
 		return s;
 	if (*s == '"' || *s == '\'') {
 		for (const char *p = s + 1; p < end; p++) {
@@ -187,30 +187,61 @@ static const char *mask_word(struct masking *m, const char *s, const char *end, 
 	return stop;
 }
 
-void secret_mask_line(const char *text, size_t len, size_t line_start, size_t line_end, size_t at,
-		      struct buf *out, size_t *caret)
+/* Masks the words of a line from s on. */
+static void mask_words(struct masking *m, const char *text, const char *s, const char *end)
 {
-	const char *s = text + line_start, *end = text + line_end;
-	struct masking m = { s, text + at, out, caret };
 	int flow = 0;
 
-	if (line_end > len)
-		end = text + len;
-	*caret = 0;
-	if (continues_secret(text, line_start, line_end)) {
-		copy_to(&m, skip_blanks(s, end));
-		mask_to(&m, end);
-		s = end;
-	}
 	while (s < end) {
 		if (word_char(*s)) {
-			s = mask_word(&m, s, end, s > text && s[-1] == ':', flow > 0);
+			s = mask_word(m, s, end, s > text && s[-1] == ':', flow > 0);
 			continue;
 		}
 		flow += (*s == '{') - (*s == '}');
 		s++;
 	}
-	copy_to(&m, end);
+	copy_to(m, end);
+}
+
+static void mask_all(struct masking *m, const char *s, const char *end)
+{
+	copy_to(m, skip_blanks(s, end));
+	mask_to(m, end);
+}
+
+void secret_mask_line(const char *text, size_t len, size_t line_start, size_t line_end, size_t at,
+		      struct buf *out, size_t *caret)
+{
+	const char *s = text + line_start, *end = text + (line_end < len ? line_end : len);
+	struct masking m = { s, text + at, out, caret };
+
+	*caret = 0;
+	if (continues_secret(text, line_start, line_end))
+		mask_all(&m, s, end);
+	else
+		mask_words(&m, text, s, end);
 	if (m.at >= end)
 		*caret = out->len;
+}
+
+void yaml_mask_secrets(const char *text, size_t len, struct buf *out)
+{
+	size_t caret = 0, secret_column = SIZE_MAX;
+
+	for (const char *s = text, *stop = text + len, *next; s < stop; s = next) {
+		const char *newline = memchr(s, '\n', (size_t)(stop - s)), *end, *first = s;
+		struct masking m = { s, NULL, out, &caret };
+
+		next = newline ? newline + 1 : stop;
+		end = newline ? newline - (newline > s && newline[-1] == '\r') : stop;
+		while (first < end && strchr(" \t-{[?", *first))
+			first++;
+		if (first < end && secret_column < (size_t)(skip_blanks(s, end) - s)) {
+			mask_all(&m, s, end);
+		} else if (first < end) {
+			secret_column = ends_in_secret(first, end) ? (size_t)(first - s) : SIZE_MAX;
+			mask_words(&m, text, s, end);
+		}
+		copy_to(&m, next);
+	}
 }

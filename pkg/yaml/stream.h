@@ -10,7 +10,8 @@ struct arena {
 	struct arena_block *blocks; /* newest first */
 };
 
-/* Zeroed, aligned for any object; lives until arena_release, which wipes it. */
+/* Zeroed; lives until arena_release, which wipes it.  Aligned for an object when all that an
+ * arena is asked for are such objects. */
 void *arena_alloc(struct arena *a, size_t len);
 void arena_release(struct arena *a);
 
@@ -27,7 +28,7 @@ struct yaml_stream {
 	size_t len;
 	struct yaml_doc *docs;
 	size_t ndocs;
-	struct arena arena;
+	struct arena nodes, texts;
 };
 
 /* A place in the text for a message; line and column from 1. */

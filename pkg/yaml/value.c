@@ -105,23 +105,34 @@ int yaml_bool(const struct yaml_node *n, bool *value)
 	return 0;
 }
 
-/* Go's strconv.ParseInt with base 0, after underscores are taken out. */
-int yaml_int(const struct yaml_node *n, long *value)
-{
-	char digits[72], *s = digits, *end;
-	size_t len = 0;
-	int base = 10;
-	long v;
+#define DIGITS_MAX 400 /* of a number; the largest float has 309 in front of its point */
 
-	if (!n || n->type != YAML_SCALAR || !n->plain)
+/* What go-yaml takes for a number by its first character, without its underscores. */
+static int number_text(const struct yaml_node *n, char digits[DIGITS_MAX + 1])
+{
+	size_t len = 0;
+
+	if (!n || n->type != YAML_SCALAR || !n->plain || !strchr("+-.0123456789", *n->value))
 		return -1;
 	for (const char *p = n->value; *p; p++) {
-		if (*p != '_' && len == sizeof(digits) - 1)
+		if (*p != '_' && len == DIGITS_MAX)
 			return -1;
 		if (*p != '_')
 			digits[len++] = *p;
 	}
 	digits[len] = '\0';
+	return 0;
+}
+
+/* Go's strconv.ParseInt with base 0. */
+int yaml_int(const struct yaml_node *n, long *value)
+{
+	char digits[DIGITS_MAX + 1], *s = digits, *end;
+	int base = 10;
+	long v;
+
+	if (number_text(n, digits) < 0)
+		return -1;
 	if (*s == '-' || *s == '+')
 		s++;
 	if (*s == '0' && s[1]) {
@@ -141,16 +152,20 @@ int yaml_int(const struct yaml_node *n, long *value)
 }
 
 /* ^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$ of go-yaml's resolve.go */
-static bool is_float(const char *s)
+static bool is_float(const struct yaml_node *n)
 {
 	static const char *const words[] = {
 		".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF",
 		"-.inf", "-.Inf", "-.INF", NULL
 	};
+	char digits[DIGITS_MAX + 1];
+	const char *s = digits;
 	size_t whole, part = 0;
 
-	if (one_of(s, words))
+	if (n->plain && one_of(n->value, words))
 		return true;
+	if (number_text(n, digits) < 0)
+		return false;
 	s += *s == '-' || *s == '+';
 	whole = strspn(s, "0123456789");
 	s += whole;
@@ -177,7 +192,7 @@ bool yaml_is_string(const struct yaml_node *n)
 	if (!n || n->type != YAML_SCALAR)
 		return false;
 	return !n->plain || !(yaml_is_null(n) || yaml_bool(n, &b) == 0 || yaml_int(n, &i) == 0 ||
-			      is_float(n->value));
+			      is_float(n));
 }
 
 const char *yaml_describe(const struct yaml_node *n)

@@ -28,10 +28,10 @@ struct yaml_node {
 	uint16_t height;         /* levels below it, aliases followed */
 	uint32_t weight;         /* nodes in it and below, aliases followed */
 	int line, column;        /* of start, from 1; column in characters */
-	size_t start, end;       /* its bytes in the text, quotes, brackets, anchor and tag included;
+	uint32_t start, end;     /* its bytes in the text, quotes, brackets, anchor and tag included;
 				  * a block collection ends with its last leaf */
+	uint32_t len;            /* of value */
 	const char *value;       /* a scalar's text, decoded, NUL-terminated; else NULL */
-	size_t len;              /* of value */
 	struct yaml_node *key;   /* in a map: the key this node is the value of */
 	struct yaml_node *child; /* first item of a map or sequence */
 	struct yaml_node *last;  /* last item */
@@ -87,9 +87,13 @@ const char *yaml_describe(const struct yaml_node *n);
 
 /* "name:line:column: message", the line (cut at 200 characters, values of secret keys masked,
  * control characters made visible, in the message as well) and a caret under the node's first
- * character.  ERR_CONFIG; returns -1. */
+ * character; at NULL: the start of the text.  ERR_CONFIG; returns -1. */
 int yaml_error(const struct yaml_stream *s, const struct yaml_node *at, struct err *err,
 	       const char *fmt, ...) PRINTF(4, 5);
+
+/* Appends the text with the values of secret keys and what looks like a bootstrap token or a
+ * certificate key as "***".  For any text, good YAML or not; in doubt it hides too much. */
+void yaml_mask_secrets(const char *text, size_t len, struct buf *out);
 
 /* "name:line:column: message" alone, for warnings. */
 void yaml_notice(const struct yaml_stream *s, const struct yaml_node *at, struct buf *out,

@@ -165,13 +165,28 @@ static void documents_come_and_go(void **state)
 	struct yaml_edit e = YAML_EDIT_INIT;
 
 	(void)state;
-	yaml_edit_remove_document(&e, s, 1);
+	yaml_edit_remove_document(&e, s, 1, false);
 	becomes(s, &e, "# top\na: 1\n--- # third\nc: 3");
-	yaml_edit_remove_document(&e, s, 0);
-	yaml_edit_remove_document(&e, s, 2);
+	yaml_edit_remove_document(&e, s, 0, false);
+	yaml_edit_remove_document(&e, s, 2, false);
 	becomes(s, &e, "---\nb: 2\n");
 	yaml_edit_append_document(&e, s, "d: 4\n");
 	becomes(s, &e, "# top\na: 1\n---\nb: 2\n--- # third\nc: 3\n---\nd: 4");
+}
+
+static void comments_of_a_document_may_stay(void **state)
+{
+	auto_yaml struct yaml_stream *s =
+		parse("# top\na: '#1' # one\n# two\n--- # three\nb: [1, # four\n  \"x\"]\n--- # five\nc: 1\n");
+	struct yaml_edit e = YAML_EDIT_INIT;
+
+	(void)state;
+	yaml_edit_remove_document(&e, s, 0, true);
+	becomes(s, &e, "# top\n# one\n# two\n# three\nb: [1, # four\n  \"x\"]\n--- # five\nc: 1\n");
+	yaml_edit_remove_document(&e, s, 1, true);
+	becomes(s, &e, "# top\na: '#1' # one\n# two\n# three\n# four\n--- # five\nc: 1\n");
+	yaml_edit_remove_document(&e, s, 2, true);
+	becomes(s, &e, "# top\na: '#1' # one\n# two\n--- # three\nb: [1, # four\n  \"x\"]\n# five\n");
 }
 
 static void documents_are_split_as_old_readers_do(void **state)
@@ -236,6 +251,7 @@ int main(void)
 		cmocka_unit_test(an_entry_goes_and_its_comments_stay),
 		cmocka_unit_test(a_flow_entry_goes_with_its_comma),
 		cmocka_unit_test(documents_come_and_go),
+		cmocka_unit_test(comments_of_a_document_may_stay),
 		cmocka_unit_test(documents_are_split_as_old_readers_do),
 		cmocka_unit_test(no_way_leads_through_an_alias),
 		cmocka_unit_test(strings_are_quoted_when_they_would_be_something_else),

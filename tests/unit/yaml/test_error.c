@@ -67,6 +67,24 @@ static void values_on_lines_below_their_key_are_masked(void **state)
 	shown("token:\n\n  # c\n  abc\n", "token", "no\n    ***\n    ^");
 }
 
+static void masked(const char *text, const char *expected)
+{
+	auto_buf struct buf out = BUF_INIT;
+
+	yaml_mask_secrets(text, strlen(text), &out);
+	assert_string_equal(buf_str(&out), expected);
+}
+
+static void a_whole_text_is_masked_line_by_line(void **state)
+{
+	(void)state;
+	masked("a: 1\n\"token\": \"x\", b\n", "a: 1\n\"token\": ***, b\n");
+	masked("l:\n- token: |\n    x\n\n    y\n  b: c", "l:\n- token: |\n    ***\n\n    ***\n  b: c");
+	masked("token: [a, b]\r\ncertificateKey:\r\n  x\r\nc: d\r\n",
+	       "token: ***\r\ncertificateKey:\r\n  ***\r\nc: d\r\n");
+	masked("", "");
+}
+
 static void what_looks_like_a_token_is_masked_anywhere(void **state)
 {
 	(void)state;
@@ -96,6 +114,7 @@ int main(void)
 		cmocka_unit_test(a_long_line_is_cut_around_the_caret),
 		cmocka_unit_test(values_of_secret_keys_are_masked),
 		cmocka_unit_test(values_on_lines_below_their_key_are_masked),
+		cmocka_unit_test(a_whole_text_is_masked_line_by_line),
 		cmocka_unit_test(what_looks_like_a_token_is_masked_anywhere),
 		cmocka_unit_test(terminals_get_no_control_characters),
 	};

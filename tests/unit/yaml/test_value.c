@@ -49,6 +49,10 @@ static void plain_scalars_have_the_types_of_yaml_1_1(void **state)
 	described("4.0.1", "a string");
 	described("10.0.0.1", "a string");
 	described("0x1F", "a number");
+	described("1_000", "a number");
+	described("1.5_0", "a number");
+	described(".1_0", "a number");
+	described("_1", "a string");
 	described("0x", "a string");
 	described("10s", "a string");
 	described("1:30", "a string");
