@@ -64,6 +64,8 @@ static int render_keepalived(struct wish *w, const struct steps_run *run, const 
 		return 0;
 	if (steps_render_keepalived(run, n, &conf, &check, err) < 0)
 		return -1;
+	if (w->opts->out && strstr(buf_str(&conf), STEPS_NO_INTERFACE))
+		return err_set(err, ERR_USAGE, "the VIP's interface is not known; give vip.interface in hactl.yaml, or --from-nodes");
 	if (w->parts & KEEPALIVED && emit(w, n, "keepalived.conf", &conf, err) < 0)
 		return -1;
 	return w->parts & CHECK ? emit(w, n, "check_apiserver.sh", &check, err) : 0;
@@ -107,6 +109,9 @@ static int render(struct steps_run *run, void *data, struct err *err)
 {
 	struct wish *w = data;
 
+	for (size_t i = 0; i < run->n; i++)
+		if (!run->nodes[i].address && steps_resolve(&run->nodes[i], err) < 0)
+			return err_wrap(err, "%s", run->nodes[i].inv->name);
 	steps_fill_peers(run);
 	if (ensure_password(run, err) < 0)
 		return -1;

@@ -52,16 +52,8 @@ static bool is_this_machine(const struct connect *c, const char *address)
 	return false;
 }
 
-/* Whoever runs hactl there needs sudo as he would by SSH. */
-static struct remote *this_machine(void)
-{
-	struct remote *r = remote_local();
-
-	r->sudo = geteuid() != 0;
-	return r;
-}
-
-struct remote *connect_node(void *ctx, const struct inv_node *n, const char *address, struct err *err)
+struct remote *connect_node(void *ctx, const struct inv_node *n, const char *address, bool *untrusted,
+			    struct err *err)
 {
 	const struct connect *c = ctx;
 	const char *const identities[] = { n->ssh.identity_file, NULL };
@@ -72,8 +64,9 @@ struct remote *connect_node(void *ctx, const struct inv_node *n, const char *add
 		.identity_files = n->ssh.identity_file ? identities : NULL,
 		.known_hosts = n->ssh.known_hosts_file ? given : usual,
 		.unknown_hosts = c->accept_new_host_keys ? SSH_UNKNOWN_ADD : SSH_UNKNOWN_REFUSE,
+		.untrusted = untrusted,
 		.connect_timeout_ms = n->ssh.connect_timeout_ms,
 	};
 
-	return is_this_machine(c, address) ? this_machine() : ssh_connect(&o, err);
+	return is_this_machine(c, address) ? remote_local() : ssh_connect(&o, err);
 }

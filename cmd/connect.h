@@ -20,6 +20,7 @@ void connect_release(struct connect *c);
 #define auto_connect AUTO(connect_release)
 
 /* ctx is a struct connect; address is numeric. */
-struct remote *connect_node(void *ctx, const struct inv_node *n, const char *address, struct err *err);
+struct remote *connect_node(void *ctx, const struct inv_node *n, const char *address, bool *untrusted,
+			    struct err *err);
 
 #endif

@@ -22,13 +22,13 @@ static const struct cli_opt opts[] = {
 };
 
 static const struct plan_phase *const phases[] = {
-	&steps_connect, &steps_look, &steps_install, &steps_cluster, &steps_need_cluster, &steps_preflight,
+	&steps_connect, &steps_look, &steps_install, &steps_cluster, &steps_need_cluster, &steps_preflight, &steps_clean,
 	&steps_password, &steps_keepalived, &steps_vip, &steps_read_pki, &steps_pki, &steps_token, &steps_join,
-	&steps_token_end, &steps_ready, NULL,
+	&steps_join_etcd, &steps_token_end, &steps_ready, NULL,
 };
 
 static const struct plan_phase *const worker_phases[] = {
-	&steps_connect, &steps_look, &steps_install, &steps_cluster, &steps_need_cluster, &steps_preflight,
+	&steps_connect, &steps_look, &steps_install, &steps_cluster, &steps_need_cluster, &steps_preflight, &steps_clean,
 	&steps_read_pki, &steps_token, &steps_join, &steps_token_end, &steps_ready, NULL,
 };
 
@@ -121,6 +121,8 @@ static int run(const void *data, char **operands, struct err *err)
 
 	if (o->print && *operands)
 		return err_set(err, ERR_USAGE, "join --print takes no NODE: the command is the same for all");
+	if (o->print && o->run.dry_run)
+		return err_set(err, ERR_USAGE, "join --print makes a token: it cannot be a dry run");
 	if (o->print) {
 		spec.part = run_ask_control_plane;
 		spec.phases = print_phases;

@@ -34,10 +34,12 @@ static void on_signal(int number)
 static void catch_signals(void)
 {
 	const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct sigaction old, sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
+	/* what was ignored from the start (nohup) stays so */
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-		sigaction(numbers[i], &sa, NULL);
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 

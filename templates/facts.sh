@@ -1,6 +1,7 @@
 # What hactl wants to know of a node, in one go: lines of key=value, values without newlines.
-# In: vip, pki_dir, pki_files, keepalived_dir.  It changes nothing.
+# In: vip, endpoint_host, pki_dir, pki_files, keepalived_dir.  It changes nothing.
 put() { printf '%s=%s\n' "$1" "$2"; }
+put clock_begin "$(date +%s.%N)"
 have() { command -v "$1" >/dev/null 2>&1; }
 unit() { systemctl is-"$1" "$2" 2>/dev/null || :; }
 
@@ -11,8 +12,16 @@ trap 'rm -rf "$work"' EXIT
 { have kubelet && kubelet --version; } >"$work/kubelet" 2>/dev/null &
 if [ -n "$vip" ] && have ping; then
 	# -W 1: a VIP that nobody holds costs this second, one that answers nothing.
-	{ ping -n -c 1 -W 1 "$vip" >/dev/null && echo yes || echo no; } >"$work/answers" 2>/dev/null &
+	# A host that drops echo requests still answers ARP: it leaves a link-layer address.
+	{ ping -n -c 1 -W 1 "$vip" >/dev/null || ip neigh show to "$vip" | grep -q lladdr && echo yes || echo no
+	} >"$work/answers" 2>/dev/null &
+elif [ -n "$vip" ]; then
+	echo unknown >"$work/answers"
 fi
+case $endpoint_host in
+'' | *:*) ;;
+*[!0-9.]*) { getent ahosts "$endpoint_host" | awk '{ print $1 }' | sort -u; } >"$work/endpoint" 2>/dev/null & ;;
+esac
 
 put hostname "$(uname -n)"
 put machine_id "$(cat /etc/machine-id 2>/dev/null)"
@@ -58,16 +67,18 @@ for f in admin.conf kubelet.conf manifests/kube-apiserver.yaml manifests/etcd.ya
 done
 put manifests "$(for f in /etc/kubernetes/manifests/*; do [ -e "$f" ] && basename "$f"; done | tr '\n' ' ')"
 put etcd_data "$([ -d /var/lib/etcd/member ] && echo yes || echo no)"
-[ -f /var/lib/hactl/begun ] && put begun "$(head -c 200 /var/lib/hactl/begun | tr '\n' ' ')"
-for f in $pki_files; do
-	[ -f "$pki_dir/$f" ] && put pki "$f $(sha256sum <"$pki_dir/$f" | cut -d' ' -f1) $(stat -c %a "$pki_dir/$f")"
+begun=/etc/kubernetes/pki/.hactl-begun
+[ -f "$begun" ] && put begun "$(head -c 200 "$begun" | tr -d '\n')"
+for f in $pki_files /etc/kubernetes/admin.conf; do
+	case $f in /*) p=$f ;; *) p=$pki_dir/$f ;; esac
+	[ -f "$p" ] && put pki "$f $(sha256sum <"$p" | cut -d' ' -f1) $(stat -c %a "$p")"
 done
-[ -f /etc/kubernetes/admin.conf ] && put admin_mode "$(stat -c %a /etc/kubernetes/admin.conf)"
 
 wait
 put kubeadm "$(cat "$work/kubeadm")"
 put kubelet "$(sed 's/^Kubernetes //' "$work/kubelet")"
 put vip_answers "$(cat "$work/answers" 2>/dev/null)"
+[ ! -f "$work/endpoint" ] || put endpoint_addresses "$(tr '\n' ' ' <"$work/endpoint")"
 # Last, so that it is close to the moment the answer arrives.
 put clock "$(date +%s.%N)"
 put end 1

@@ -1,15 +1,45 @@
-# Runs kubeadm with a configuration file; what an earlier run of hactl left unfinished is taken
-# away first.  In: verb (init, join), config (path), keep (no: the file holds a token), reset (yes/no).
-dir=/var/lib/hactl
-mkdir -p "$dir" && chmod 700 "$dir" || exit 1
-[ "$keep" = yes ] || trap 'rm -f "$config"' EXIT
-if [ "$reset" = yes ]; then
-	echo "[reset] an earlier $(head -c 20 "$dir/begun") did not finish: cleaning"
-	kubeadm reset --force || exit 1
+# Runs kubeadm with a configuration file.
+# In: verb (init, join), part (of a join: prepare, etcd; else all), config (path), pki (folder).
+# Its output goes to a file that is followed here: kubeadm survives this connection, and holds a
+# lock that tells the next run so.
+umask 077
+dir=/var/lib/hactl begun=/etc/kubernetes/pki/.hactl-begun
+mkdir -p "$dir" && (umask 022 && mkdir -p /etc/kubernetes/pki) || exit 1
+exec 9>"$dir/lock"
+flock -n 9 || exit 75
+
+# What was there before is put back should an unfinished init have to be reset.
+had=
+if [ "$verb" = init ]; then
+	[ ! -d /var/lib/etcd/member ] || had=' etcd-data'
+	rm -rf "$dir/pki-before"
+	[ -z "$(find "$pki" -type f 2>/dev/null | head -n 1)" ] || cp -a "$pki" "$dir/pki-before" || exit 1
 fi
-echo "$verb" >"$dir/begun" || exit 1
+# Below pki, so that any `kubeadm reset` takes the mark away too.
+[ "$part" = etcd ] || echo "$verb$had" >"$begun" || exit 1
 systemctl -q enable kubelet
-set -- "$verb" --config "$config"
-[ "$verb" = init ] && set -- "$@" --skip-token-print
-kubeadm "$@" || exit
-rm -f "$dir/begun"
+
+log=$dir/kubeadm.log
+[ "$part" = etcd ] || : >"$log"
+begin=$(($(wc -c <"$log") + 1))
+(
+	exec </dev/null >>"$log" 2>&1
+	case $verb-$part in
+	init-*) kubeadm init --config "$config" --skip-token-print ;;
+	join-prepare) kubeadm join --config "$config" --skip-phases control-plane-join ;;
+	join-etcd) kubeadm join phase control-plane-join all --config "$config" ;;
+	*) kubeadm join --config "$config" ;;
+	esac
+	rc=$?
+	# a join's holds a token
+	[ "$verb" = init ] || rm -f "$config"
+	[ $rc != 0 ] || [ "$part" = prepare ] || rm -rf "$begun" "$dir/pki-before"
+	exit $rc
+) &
+pid=$!
+followed=yes
+tail -c +$begin -f -s 0.1 --pid=$pid "$log" 2>/dev/null || followed=no
+wait $pid
+rc=$?
+[ $followed = yes ] || tail -c +$begin "$log" # a tail without --pid
+exit $rc

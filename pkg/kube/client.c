@@ -87,6 +87,12 @@ void kube_close(struct kube *k)
 	free(k);
 }
 
+void kube_server(const struct kube *k, const char **host, int *port)
+{
+	*host = k->config.host;
+	*port = k->config.port;
+}
+
 void kube_connect_to(struct kube *k, const char *host, int port)
 {
 	free(k->to_host);

@@ -31,6 +31,9 @@ void kube_close(struct kube *k); /* wipes keys */
 static inline void auto_kube_(struct kube **k) { kube_close(*k); }
 #define auto_kube AUTO(auto_kube_)
 
+/* Where the kubeconfig's server is. */
+void kube_server(const struct kube *k, const char **host, int *port);
+
 /* Speaks to host:port instead of the kubeconfig's server, checking the certificate for the
  * server's name all the same; NULL, 0 undoes it. */
 void kube_connect_to(struct kube *k, const char *host, int port);

@@ -19,7 +19,6 @@ struct crew {
 	sem_t places[MAX_STEPS]; /* per step with max_parallel */
 	pthread_mutex_t lock;    /* of what follows, and of results in the plan */
 	size_t next;             /* node that nobody works on yet */
-	struct plan_node *first_failed;
 };
 
 const char *plan_state_name(enum plan_state s)
@@ -30,7 +29,7 @@ const char *plan_state_name(enum plan_state s)
 	return names[s];
 }
 
-static bool stopped(const struct plan *p)
+bool plan_stopped(const struct plan *p)
 {
 	return p->stop && __atomic_load_n(p->stop, __ATOMIC_RELAXED);
 }
@@ -62,7 +61,8 @@ static int apply(struct crew *crew, struct plan_node *n, const struct plan_step 
 
 	while (place && sem_wait(place) < 0)
 		;
-	rc = s->apply(n, err);
+	rc = plan_stopped(n->plan) && !crew->phase->always ?
+		     err_set(err, ERR_INTERRUPTED, "interrupted before %s", s->title) : s->apply(n, err);
 	if (rc == 0)
 		rc = check_again(n, s, err);
 	if (place)
@@ -86,20 +86,22 @@ static int run_step(struct crew *crew, struct plan_node *n, const struct plan_st
 	return n->plan->dry_run ? 0 : apply(crew, n, s, err);
 }
 
-/* Takes err over; the first failure of a node is the one that counts. */
+/* Takes err over; the first failure of a run is the one that counts. */
 static void fail(struct crew *crew, struct plan_node *n, struct err *err)
 {
+	struct plan *p = crew->plan;
+
 	if (crew->phase->scope == PLAN_EVERY_NODE)
 		err_wrap(err, "%s", n->name);
 	pthread_mutex_lock(&crew->lock);
-	if (!crew->first_failed)
-		crew->first_failed = n;
+	p->nfailed += crew->phase->scope == PLAN_ONCE || !n->failed;
+	n->failed |= crew->phase->scope == PLAN_EVERY_NODE;
+	if (!p->first.msg) {
+		p->first = *err;
+		*err = (struct err)ERR_INIT;
+	}
 	pthread_mutex_unlock(&crew->lock);
-	if (n->failed)
-		err_clear(err);
-	else
-		n->err = *err;
-	n->failed = true;
+	err_clear(err);
 }
 
 static void note_result(struct crew *crew, struct plan_node *n, enum plan_state state)
@@ -118,7 +120,7 @@ static void run_node(struct crew *crew, struct plan_node *n)
 		int64_t since = clock_ms();
 		struct err err = ERR_INIT;
 
-		if (stopped(crew->plan) && !crew->phase->always)
+		if (plan_stopped(crew->plan) && !crew->phase->always)
 			return;
 		if (s->applies && !s->applies(n))
 			continue;
@@ -189,8 +191,7 @@ static void run_threads(struct crew *crew, size_t wanted)
 	free(threads);
 }
 
-/* The node that failed first in this phase, or NULL. */
-static struct plan_node *run_phase(struct plan *p, const struct plan_phase *phase)
+static void run_phase(struct plan *p, const struct plan_phase *phase)
 {
 	struct crew crew = { .plan = p, .phase = phase };
 	size_t nsteps = 0;
@@ -206,44 +207,38 @@ static struct plan_node *run_phase(struct plan *p, const struct plan_phase *phas
 	while (nsteps--)
 		sem_destroy(&crew.places[nsteps]);
 	pthread_mutex_destroy(&crew.lock);
-	return crew.first_failed;
 }
 
-static int failure(struct plan *p, struct plan_node *first, struct err *err)
+static bool goes_on(const struct plan *p, const struct plan_phase *phase)
 {
-	size_t others = 0;
+	if (phase->always)
+		return true;
+	return !plan_stopped(p) && (!p->first.msg || phase->despite_failure);
+}
 
-	for (size_t i = 0; i < p->n; i++)
-		others += p->nodes[i].failed && &p->nodes[i] != first;
-	err_set(err, first->err.kind, "%s", first->err.msg);
-	if (others)
-		err_wrap(err, "%zu nodes failed, first", others + 1);
-	return -1;
+static int result(struct plan *p, struct err *err)
+{
+	if (p->first.msg) {
+		*err = p->first;
+		p->first = (struct err)ERR_INIT;
+		return p->nfailed > 1 ? err_wrap(err, "%zu failures, first", p->nfailed) : -1;
+	}
+	if (plan_stopped(p))
+		return err_set(err, ERR_INTERRUPTED, "interrupted; the same command goes on from here");
+	return 0;
 }
 
 int plan_run(struct plan *p, const struct plan_phase *const *phases, struct err *err)
 {
-	struct plan_node *first_failed = NULL, *failed;
-	bool interrupted = false;
-
 	p->queue = plan_queue_new();
 	p->start_ms = clock_ms();
 	for (size_t i = 0; i < p->n; i++)
 		p->nodes[i].plan = p;
-	for (; *phases && p->n; phases++) {
-		interrupted |= stopped(p);
-		if ((first_failed || interrupted) && !(*phases)->always)
-			continue;
-		failed = run_phase(p, *phases);
-		first_failed = first_failed ? first_failed : failed;
-	}
-	interrupted |= stopped(p);
+	for (; *phases && p->n; phases++)
+		if (goes_on(p, *phases))
+			run_phase(p, *phases);
 	plan_queue_free(TAKE(p->queue));
-	if (first_failed)
-		return failure(p, first_failed, err);
-	if (interrupted)
-		return err_set(err, ERR_INTERRUPTED, "interrupted; the same command goes on from here");
-	return 0;
+	return result(p, err);
 }
 
 void plan_progress(struct plan_node *n, const char *step, const char *text)

@@ -21,7 +21,6 @@ struct plan_node {
 	const char *name;
 	void *data;
 	struct plan *plan;
-	struct err err; /* why the node failed */
 	bool failed, changed;
 };
 
@@ -46,6 +45,7 @@ struct plan_phase {
 	enum plan_scope scope;
 	const struct plan_step *steps;
 	bool unbounded; /* a thread for each node: for connecting, which mostly waits */
+	bool despite_failure; /* also after a failure: for what only looks */
 	bool always;    /* also after a failure or an interrupt: for what must be undone */
 };
 
@@ -90,7 +90,12 @@ struct plan {
 	struct plan_queue *queue; /* the engine's own */
 	const char *phase;
 	int64_t start_ms;
+	struct err first; /* the failure that counts */
+	size_t nfailed;   /* nodes, and steps that concern all */
 };
+
+/* Is the run to end?  For steps that wait. */
+bool plan_stopped(const struct plan *p);
 
 /* Runs the phases (ends in NULL) over the plan's nodes.  The error is that of the node that
  * failed first, with its name in front. */

@@ -185,8 +185,11 @@ static int connect_checked(struct ssh_session *s, const struct ssh_options *o, s
 	known_hosts_types(&known, &names, &types);
 	if (!rc)
 		rc = handshake(s, &types, err);
-	if (!rc)
+	if (!rc) {
 		rc = ssh_check_host_key(s, o, &known, &names, err);
+		if (rc && o->untrusted)
+			*o->untrusted = true;
+	}
 	known_hosts_release(&known);
 	known_names_release(&names);
 	return rc;

@@ -18,6 +18,7 @@ struct ssh_options {
 	const char *const *known_hosts;
 	const char *alias;                 /* a second name the host key may be known by; may be NULL */
 	enum ssh_unknown_hosts unknown_hosts;
+	bool *untrusted;        /* set when it is the host key that was refused; may be NULL */
 	int connect_timeout_ms; /* for name, TCP, key exchange and login together; 0: 10 s */
 };
 

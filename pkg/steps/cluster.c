@@ -1,6 +1,7 @@
 /* Is there a cluster already, and who is in it? */
 #define _GNU_SOURCE
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "steps/steps.h"
@@ -15,7 +16,7 @@ static bool holds_cluster(const struct steps_node *n)
 {
 	const struct facts *f = &n->facts;
 
-	return n->remote && n->inv->control_plane && !f->begun && f->has_admin_conf &&
+	return steps_seen(n) && n->inv->control_plane && !f->begun && f->has_admin_conf &&
 	       f->has_apiserver_manifest;
 }
 
@@ -25,7 +26,7 @@ static struct steps_node *find_seed(struct steps_run *run)
 		if (holds_cluster(&run->nodes[i]))
 			return &run->nodes[i];
 	for (size_t i = 0; i < run->n; i++)
-		if (run->nodes[i].inv->control_plane && run->nodes[i].remote)
+		if (run->nodes[i].inv->control_plane && steps_seen(&run->nodes[i]))
 			return &run->nodes[i];
 	return NULL;
 }
@@ -60,11 +61,8 @@ int steps_open_api(struct steps_run *run, struct err *err)
 
 static void mark_members(struct steps_run *run)
 {
-	for (size_t i = 0; i < run->n; i++) {
-		run->nodes[i].listed = false;
-		for (size_t j = 0; j < run->members.n; j++)
-			run->nodes[i].listed |= !strcmp(run->members.v[j].name, run->nodes[i].inv->name);
-	}
+	for (size_t i = 0; i < run->n; i++)
+		run->nodes[i].listed = steps_member(run, run->nodes[i].inv->name) != NULL;
 }
 
 int steps_read_members(struct steps_run *run, struct err *err)
@@ -82,6 +80,24 @@ int steps_read_members(struct steps_run *run, struct err *err)
 	return 0;
 }
 
+int steps_read_members_patiently(struct steps_run *run, struct err *err)
+{
+	struct clock_poll poll = clock_poll_start(API_PATIENCE_MS, 500);
+	struct err why = ERR_INIT;
+	int rc;
+
+	do {
+		err_clear(&why);
+		pthread_mutex_lock(&run->lock);
+		rc = steps_read_members(run, &why);
+		pthread_mutex_unlock(&run->lock);
+		if (rc == 0)
+			return 0;
+	} while (steps_pause(run, &poll));
+	*err = why;
+	return -1;
+}
+
 const struct kube_node *steps_member(const struct steps_run *run, const char *name)
 {
 	for (size_t i = 0; i < run->members.n; i++)
@@ -90,6 +106,22 @@ const struct kube_node *steps_member(const struct steps_run *run, const char *na
 	return NULL;
 }
 
+/* hactl.yaml's endpoint and the one that the cluster was founded with must be the same. */
+static int check_endpoint(const struct steps_run *run, struct err *err)
+{
+	const char *host;
+	int port;
+
+	kube_server(run->api, &host, &port);
+	if (port == run->inv->endpoint_port &&
+	    (!strcasecmp(host, run->inv->endpoint_host) || facts_same_address(host, run->inv->endpoint_host)))
+		return 0;
+	return err_set(err, ERR_CONFIG,
+		       "%s belongs to the cluster at '%s:%d', but the endpoint of %s is '%s'; clients and kubelets of a cluster keep the endpoint that it was founded with",
+		       run->seed->inv->name, host, port, run->inv->path, run->inv->endpoint);
+}
+
+/* Through the endpoint; on the seed itself when the VIP does not answer, so that it can be mended. */
 static int wait_for_api(struct steps_run *run, struct err *err)
 {
 	struct clock_poll poll = clock_poll_start(API_PATIENCE_MS, 500);
@@ -97,12 +129,30 @@ static int wait_for_api(struct steps_run *run, struct err *err)
 
 	do {
 		err_clear(&why);
-		if (steps_read_members(run, &why) == 0)
+		if (steps_read_members(run, &why) == 0) {
+			if (run->direct)
+				plan_warn(&run->plan, NULL, "the API does not answer through %s: speaking to %s itself",
+					  run->inv->endpoint, run->seed->inv->name);
 			return 0;
-	} while (why.kind == ERR_CONNECT && clock_poll_pause(&poll));
+		}
+		run->direct = !run->direct;
+		kube_connect_to(run->api, run->direct ? run->seed->address : NULL,
+				run->direct ? run->kubeadm.bind_port : 0);
+	} while (steps_pause(run, &poll));
+	if (plan_stopped(&run->plan)) {
+		err_clear(&why);
+		return err_set(err, ERR_INTERRUPTED, "interrupted while waiting for the API");
+	}
 	*err = why;
-	return err_wrap(err, "%s has a cluster, but its API does not answer through %s",
+	return err_wrap(err, "%s has a cluster, but its API answers neither through %s nor on that node; 'journalctl -u kubelet' there tells more",
 			run->seed->inv->name, run->inv->endpoint);
+}
+
+void steps_end_direct(struct steps_run *run)
+{
+	if (run->direct)
+		kube_connect_to(run->api, NULL, 0);
+	run->direct = false;
 }
 
 /* For `hactl init`: the seed alone becomes a member, whoever else is checked and prepared. */
@@ -110,6 +160,39 @@ static void narrow_targets(struct steps_run *run)
 {
 	for (size_t i = 0; i < run->n && run->opt.only_seed; i++)
 		run->nodes[i].target = &run->nodes[i] == run->seed;
+}
+
+/* An init that broke off may have got as far as an API: then its members are known. */
+static void look_at_unfinished(struct steps_run *run)
+{
+	struct steps_node *n = run->seed;
+	auto_err struct err why = ERR_INIT;
+
+	if (!n->facts.begun || !n->facts.has_admin_conf || !n->facts.has_apiserver_manifest)
+		return;
+	if (steps_open_api(run, &why) < 0)
+		return;
+	run->direct = true;
+	kube_connect_to(run->api, n->address, run->kubeadm.bind_port);
+	if (steps_read_members(run, &why) == 0 && n->listed)
+		return;
+	kube_close(run->api);
+	run->api = NULL;
+	run->direct = false;
+}
+
+/* Without a cluster on those that were seen, one that was not seen may still have it. */
+static bool saw_control_plane(const struct steps_run *run)
+{
+	for (size_t i = 0; i < run->n; i++)
+		if (run->nodes[i].inv->control_plane && !steps_seen(&run->nodes[i]))
+			return false;
+	return true;
+}
+
+static bool is_trusted(const struct plan_node *p)
+{
+	return !steps_node(p)->run->untrusted;
 }
 
 static int look_for_cluster(struct plan_node *p, bool *done, struct err *err)
@@ -121,11 +204,17 @@ static int look_for_cluster(struct plan_node *p, bool *done, struct err *err)
 	if (!run->seed)
 		return err_set(err, ERR_CONNECT, "no control-plane node can be reached");
 	narrow_targets(run);
-	if (!holds_cluster(run->seed))
+	if (!holds_cluster(run->seed)) {
+		look_at_unfinished(run);
+		run->cluster_known = saw_control_plane(run);
 		return 0;
+	}
 	if (steps_open_api(run, err) < 0)
 		return err_wrap(err, "%s", run->seed->inv->name);
-	return wait_for_api(run, err);
+	if (check_endpoint(run, err) < 0 || wait_for_api(run, err) < 0)
+		return -1;
+	run->cluster_known = true;
+	return 0;
 }
 
 static int look_need_cluster(struct plan_node *p, bool *done, struct err *err)
@@ -135,11 +224,13 @@ static int look_need_cluster(struct plan_node *p, bool *done, struct err *err)
 	*done = true;
 	if (run->api)
 		return 0;
+	if (!run->cluster_known)
+		return err_set(err, ERR_CONNECT, "no node that was reached has a cluster, and others that may have it were not");
 	return err_set(err, ERR_FAILED, "there is no cluster to join yet; 'hactl init' founds it");
 }
 
 static const struct plan_step cluster_steps[] = {
-	{ .name = "cluster", .title = "cluster", .check = look_for_cluster },
+	{ .name = "cluster", .title = "cluster", .applies = is_trusted, .check = look_for_cluster },
 	{ .name = NULL },
 };
 
@@ -148,5 +239,6 @@ static const struct plan_step need_steps[] = {
 	{ .name = NULL },
 };
 
-const struct plan_phase steps_cluster = { .name = "cluster", .scope = PLAN_ONCE, .steps = cluster_steps };
+const struct plan_phase steps_cluster = { .name = "cluster", .scope = PLAN_ONCE, .steps = cluster_steps,
+					  .despite_failure = true };
 const struct plan_phase steps_need_cluster = { .name = "cluster", .scope = PLAN_ONCE, .steps = need_steps };

@@ -49,10 +49,10 @@ static int parse_addr(struct facts *f, const char *value, struct err *err)
 
 static int parse_pki(struct facts *f, const char *value, struct err *err)
 {
-	char name[64], sha[65];
+	char name[256], sha[65];
 	unsigned mode;
 
-	if (sscanf(value, "%63s %64s %o", name, sha, &mode) != 3)
+	if (sscanf(value, "%255s %64s %o", name, sha, &mode) != 3)
 		return err_set(err, ERR_REMOTE, "facts: 'pki=%s' is not a name, a checksum and a mode", value);
 	if (f->npki >= MAX_ENTRIES)
 		return 0;
@@ -66,17 +66,30 @@ static int parse_pki(struct facts *f, const char *value, struct err *err)
 	return 0;
 }
 
-static int parse_clock(struct facts *f, const char *value, struct err *err)
+static int parse_time(const char *value, int64_t *ms, struct err *err)
 {
 	double seconds;
 
 	if (sscanf(value, "%lf", &seconds) != 1)
 		return err_set(err, ERR_REMOTE, "facts: 'clock=%s' is no time", value);
-	/* date without %N gives whole seconds */
-	f->clock_early_ms = f->clock_late_ms = (int64_t)(seconds * 1000);
+	*ms = (int64_t)(seconds * 1000);
+	return 0;
+}
+
+/* The script's first moment is not before we asked, its last not after the answer came; a date
+ * that has no fractions may have been later by as much. */
+static int parse_clock_begin(struct facts *f, const char *value, struct err *err)
+{
+	if (parse_time(value, &f->clock_late_ms, err) < 0)
+		return -1;
 	if (!strchr(value, '.') || strchr(value, 'N'))
 		f->clock_late_ms += 999;
 	return 0;
+}
+
+static int parse_clock(struct facts *f, const char *value, struct err *err)
+{
+	return parse_time(value, &f->clock_early_ms, err);
 }
 
 static int parse_has(struct facts *f, const char *value, struct err *err)
@@ -161,10 +174,11 @@ static const struct key {
 	{ "etcd_data", FLAG, offsetof(struct facts, has_etcd_data), "yes", NULL },
 	{ "begun", TEXT, offsetof(struct facts, begun), NULL, NULL },
 	{ "pki", FUNCTION, 0, NULL, parse_pki },
-	{ "admin_mode", MODE, offsetof(struct facts, admin_mode), NULL, NULL },
 	{ "kubeadm", FUNCTION, 0, NULL, parse_kubeadm },
 	{ "kubelet", TEXT, offsetof(struct facts, kubelet), NULL, NULL },
-	{ "vip_answers", FLAG, offsetof(struct facts, vip_answers), "yes", NULL },
+	{ "vip_answers", TEXT, offsetof(struct facts, vip_answers), NULL, NULL },
+	{ "endpoint_addresses", TEXT, offsetof(struct facts, endpoint_addresses), NULL, NULL },
+	{ "clock_begin", FUNCTION, 0, NULL, parse_clock_begin },
 	{ "clock", FUNCTION, 0, NULL, parse_clock },
 };
 
@@ -195,13 +209,18 @@ static int parse_key(struct facts *f, const char *name, size_t len, const char *
 	return 0; /* a key that only people read */
 }
 
-/* Every text is there, if empty, so that nobody has to ask for NULL. */
+static bool may_be_null(const char *key)
+{
+	return !strcmp(key, "begun") || !strcmp(key, "endpoint_addresses");
+}
+
+/* Other texts are there, if empty, so that nobody has to ask for NULL. */
 static void fill_texts(struct facts *f)
 {
 	for (const struct key *k = keys; k < keys + sizeof(keys) / sizeof(*keys); k++) {
 		char **field = (char **)(void *)((char *)f + k->offset);
 
-		if (k->type == TEXT && !*field && strcmp(k->name, "begun"))
+		if (k->type == TEXT && !may_be_null(k->name) && !*field)
 			set_text(field, "");
 	}
 	if (!f->kubeadm_text)
@@ -237,6 +256,7 @@ int facts_gather(struct remote *r, const struct facts_ask *ask, struct facts *f,
 	auto_free char *files = strs_join(ask->pki_files, " ");
 	const struct remote_var vars[] = {
 		{ "vip", ask->vip ? ask->vip : "" },
+		{ "endpoint_host", ask->endpoint_host },
 		{ "pki_dir", ask->pki_dir },
 		{ "pki_files", files },
 		{ "keepalived_dir", "/etc/keepalived" },

@@ -27,7 +27,8 @@ struct facts {
 	bool systemd, keepalived_enabled, keepalived_active, kubelet_enabled;
 	bool keepalived_conf_packaged; /* keepalived.conf is as its package ships it */
 	int swaps;
-	bool vip_answers;
+	char *vip_answers;        /* yes, no, unknown, or "" when there is none to ask for */
+	char *endpoint_addresses; /* of an endpoint that is a name, as this node knows them; or NULL */
 	struct facts_addr *addrs;
 	size_t naddrs;
 	struct strs listening; /* "6443 kube-apiserver" */
@@ -35,8 +36,8 @@ struct facts {
 	char *cni;             /* names of CNI configurations, "" for none */
 	char *manifests;       /* names of static pod manifests */
 	bool has_admin_conf, has_kubelet_conf, has_apiserver_manifest, has_etcd_manifest, has_etcd_data;
-	unsigned admin_mode;
-	char *begun; /* what hactl began here and did not finish: "init", "join", or NULL */
+	char *begun; /* what hactl began here and did not finish: "init", "join", with " etcd-data" when
+		      * there was etcd data before; or NULL */
 	struct buf keepalived_conf, check_script; /* as they are; the first holds a secret */
 	bool has_keepalived_conf, has_check_script;
 	unsigned keepalived_conf_mode, check_script_mode;
@@ -47,6 +48,7 @@ struct facts {
 
 struct facts_ask {
 	const char *vip;     /* may be NULL */
+	const char *endpoint_host;
 	const char *pki_dir;
 	const struct strs *pki_files; /* names below pki_dir */
 };

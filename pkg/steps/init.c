@@ -2,10 +2,7 @@
 #define _GNU_SOURCE
 #include <string.h>
 
-#include "base/clock.h"
 #include "steps/steps.h"
-
-#define LISTED_PATIENCE_MS 30000
 
 static bool is_seed(const struct plan_node *p)
 {
@@ -77,28 +74,14 @@ static int check_init(struct plan_node *p, bool *done, struct err *err)
 	*done = n->run->api && n->listed && !n->facts.begun;
 	if (*done)
 		return 0;
+	if (n->run->api && !n->facts.begun)
+		return err_set(err, ERR_FAILED, "there is a cluster, but it does not list '%s'", n->inv->name);
 	/* what is wrong with the documents is said before anything is run */
 	if (steps_facts(n, err) < 0 || steps_render_init(n->run, n, &config, err) < 0)
 		return -1;
 	if (p->plan->dry_run)
-		steps_diff(p, "/var/lib/hactl/kubeadm-init.yaml", &nothing, &config);
+		steps_diff(p, STEPS_INIT_CONFIG, &nothing, &config);
 	return 0;
-}
-
-static int wait_until_listed(struct steps_node *n, struct err *err)
-{
-	struct clock_poll poll = clock_poll_start(LISTED_PATIENCE_MS, 250);
-	struct err why = ERR_INIT;
-
-	do {
-		err_clear(&why);
-		if (steps_read_members(n->run, &why) == 0 && n->listed)
-			return 0;
-	} while (clock_poll_pause(&poll));
-	if (!why.msg)
-		return err_set(err, ERR_UNHEALTHY, "kubeadm init is done, but the API does not list '%s'", n->inv->name);
-	*err = why;
-	return err_wrap(err, "kubeadm init is done, but the API does not answer");
 }
 
 static int apply_init(struct plan_node *p, struct err *err)
@@ -109,10 +92,10 @@ static int apply_init(struct plan_node *p, struct err *err)
 	buf_reserve(&config, 64 << 10);
 	if (steps_render_init(n->run, n, &config, err) < 0)
 		return -1;
-	if (steps_run_kubeadm(p, "kubeadm-init", "init", &config, err) < 0)
+	if (steps_run_kubeadm(p, "kubeadm-init", "init", "all", &config, err) < 0)
 		return -1;
-	if (steps_open_api(n->run, err) < 0 || wait_until_listed(n, err) < 0)
-		return -1;
+	if (steps_open_api(n->run, err) < 0 || steps_read_members_patiently(n->run, err) < 0)
+		return err_wrap(err, "kubeadm init is done");
 	return steps_facts(n, err);
 }
 

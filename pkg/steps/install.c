@@ -11,7 +11,7 @@ static bool shall_install(const struct plan_node *p)
 {
 	const struct steps_node *n = steps_node(p);
 
-	return n->run->opt.install && n->remote;
+	return n->run->opt.install && n->remote && (n->target || n->run->opt.only_seed);
 }
 
 static char *missing(const struct steps_node *n)

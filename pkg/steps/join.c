@@ -3,14 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "pki/pki.h"
 #include "steps/steps.h"
 
 #define TOKEN_TTL_S (15 * 60)
-#define LISTED_PATIENCE_MS 30000
-/* etcd takes in one member at a time, and kubeadm waits for its turn: more than two at once only
- * run into its patience (kubeadm 1.20 gives up after some 25 s). */
+/* kubeadm takes etcd's members in as learners from 1.29 on.  Before that a new member costs a
+ * cluster of one its quorum until it has started, some 10 s in which other nodes' joins fail (seen
+ * with 1.20: "error uploading crisocket: etcdserver: request timed out").  So there all nodes do
+ * first what needs no member, and then one after the other becomes one. */
+#define LEARNERS_SINCE 29
+/* etcd takes one learner at a time, for which kubeadm waits two minutes. */
 #define JOINS_AT_ONCE 2
 
 static bool joins(const struct steps_node *n)
@@ -35,13 +37,15 @@ static bool somebody_is_missing(const struct plan_node *p)
 	return false;
 }
 
+/* The cluster's clock tells when a token ends, ours may be another. */
 static int make_token(struct steps_run *run, int ttl_s, struct err *err)
 {
+	int64_t ahead_ms = (run->seed->facts.clock_early_ms + run->seed->facts.clock_late_ms) / 2;
 	char token[24];
 
 	if (pki_token(token, err) < 0)
 		return -1;
-	if (kube_create_token(run->api, token, ttl_s, err) < 0)
+	if (kube_create_token(run->api, token, ttl_s + (int)(ahead_ms / 1000), err) < 0)
 		return err_wrap(err, "bootstrap token");
 	memcpy(run->token, token, sizeof(token));
 	explicit_bzero(token, sizeof(token));
@@ -51,6 +55,7 @@ static int make_token(struct steps_run *run, int ttl_s, struct err *err)
 static int look_token(struct plan_node *p, bool *done, struct err *err)
 {
 	*done = true;
+	steps_end_direct(steps_node(p)->run); /* kubeadm join goes through the endpoint, too */
 	return p->plan->dry_run ? 0 : make_token(steps_node(p)->run, TOKEN_TTL_S, err);
 }
 
@@ -67,6 +72,7 @@ static int end_token(struct plan_node *p, bool *done, struct err *err)
 
 	(void)err;
 	*done = true;
+	remote_interrupt(false);
 	snprintf(id, sizeof(id), "%.6s", run->token);
 	if (kube_delete_token(run->api, id, &why) < 0)
 		plan_warn(p->plan, NULL, "bootstrap token '%s' is left behind and ends by itself in 15 minutes: %s",
@@ -103,51 +109,60 @@ int steps_render_join(const struct steps_node *n, const char *token, struct buf 
 	return kubeadm_render_join(run->documents, &in, out, err);
 }
 
-static int is_listed(struct steps_node *n, bool *listed, struct err *err)
-{
-	int rc;
+/* What a join still lacks: all of it, its membership of etcd, or nothing. */
+enum lack { NOTHING, ETCD, ALL };
 
+static int look_lack(struct steps_node *n, enum lack *lack, struct err *err)
+{
+	const struct kube_node *k;
+
+	if (steps_facts(n, err) < 0 || (n->run->api && steps_read_members_patiently(n->run, err) < 0))
+		return -1;
 	pthread_mutex_lock(&n->run->lock);
-	rc = n->run->api ? steps_read_members(n->run, err) : 0;
-	*listed = rc == 0 && n->listed;
+	k = steps_member(n->run, n->inv->name);
+	*lack = !k || !n->facts.has_kubelet_conf ? ALL : n->facts.begun ? ETCD : NOTHING;
 	pthread_mutex_unlock(&n->run->lock);
-	return rc;
+	return 0;
+}
+
+static bool in_two_parts(const struct steps_node *n)
+{
+	return n->inv->control_plane && n->facts.kubeadm.major == 1 && n->facts.kubeadm.minor < LEARNERS_SINCE &&
+	       !n->run->kubeadm.external_etcd;
+}
+
+static int show_join(struct plan_node *p, struct err *err)
+{
+	auto_wipe struct buf config = BUF_INIT;
+	const struct buf nothing = BUF_INIT;
+
+	if (steps_render_join(steps_node(p), NULL, &config, err) < 0)
+		return -1;
+	steps_diff(p, STEPS_JOIN_CONFIG, &nothing, &config);
+	return 0;
 }
 
 static int check_join(struct plan_node *p, bool *done, struct err *err)
 {
-	struct steps_node *n = steps_node(p);
-	auto_wipe struct buf config = BUF_INIT;
-	const struct buf nothing = BUF_INIT;
-	bool listed;
+	enum lack lack;
 
-	if (steps_facts(n, err) < 0 || is_listed(n, &listed, err) < 0)
+	if (look_lack(steps_node(p), &lack, err) < 0)
 		return -1;
-	*done = listed && n->facts.has_kubelet_conf && !n->facts.begun;
-	if (*done || !p->plan->dry_run)
-		return 0;
-	if (steps_render_join(n, NULL, &config, err) < 0)
+	*done = lack != ALL;
+	return !*done && p->plan->dry_run ? show_join(p, err) : 0;
+}
+
+static int check_etcd(struct plan_node *p, bool *done, struct err *err)
+{
+	enum lack lack;
+
+	if (look_lack(steps_node(p), &lack, err) < 0)
 		return -1;
-	steps_diff(p, "/var/lib/hactl/kubeadm-join.yaml", &nothing, &config);
+	*done = lack == NOTHING;
 	return 0;
 }
 
-static int wait_until_listed(struct steps_node *n, struct err *err)
-{
-	struct clock_poll poll = clock_poll_start(LISTED_PATIENCE_MS, 250);
-	auto_err struct err why = ERR_INIT;
-	bool listed = false;
-
-	do {
-		err_clear(&why);
-		if (is_listed(n, &listed, &why) == 0 && listed)
-			return 0;
-	} while (clock_poll_pause(&poll));
-	return err_set(err, ERR_UNHEALTHY, "kubeadm join is done, but the API does not list the node%s%s",
-		       why.msg ? ": " : "", why.msg ? why.msg : "");
-}
-
-static int apply_join(struct plan_node *p, struct err *err)
+static int run_join(struct plan_node *p, const char *step, const char *part, struct err *err)
 {
 	struct steps_node *n = steps_node(p);
 	auto_wipe struct buf config = BUF_INIT;
@@ -155,9 +170,34 @@ static int apply_join(struct plan_node *p, struct err *err)
 	buf_reserve(&config, 64 << 10);
 	if (steps_render_join(n, n->run->token, &config, err) < 0)
 		return -1;
-	if (steps_run_kubeadm(p, n->inv->control_plane ? "join-control-plane" : "join-worker", "join", &config, err) < 0)
+	if (steps_run_kubeadm(p, step, "join", part, &config, err) < 0)
 		return -1;
-	return wait_until_listed(n, err);
+	pthread_mutex_lock(&n->run->lock);
+	n->run->members_ms = 0;
+	pthread_mutex_unlock(&n->run->lock);
+	return 0;
+}
+
+static int apply_control_plane(struct plan_node *p, struct err *err)
+{
+	return run_join(p, "join-control-plane", in_two_parts(steps_node(p)) ? "prepare" : "all", err);
+}
+
+static int apply_worker(struct plan_node *p, struct err *err)
+{
+	return run_join(p, "join-worker", "all", err);
+}
+
+static int apply_etcd(struct plan_node *p, struct err *err)
+{
+	return run_join(p, "join-etcd", "etcd", err);
+}
+
+static bool joins_etcd(const struct plan_node *p)
+{
+	const struct steps_node *n = steps_node(p);
+
+	return joins_control_plane(p) && n->facts.begun && !p->plan->dry_run;
 }
 
 /* ---- the command as text ---- */
@@ -179,9 +219,15 @@ static const struct plan_step token_steps[] = {
 
 static const struct plan_step join_steps[] = {
 	{ .name = "join-control-plane", .title = "kubeadm join", .applies = joins_control_plane,
-	  .check = check_join, .apply = apply_join, .max_parallel = JOINS_AT_ONCE },
+	  .check = check_join, .apply = apply_control_plane, .max_parallel = JOINS_AT_ONCE },
 	{ .name = "join-worker", .title = "kubeadm join", .applies = joins_as_worker,
-	  .check = check_join, .apply = apply_join },
+	  .check = check_join, .apply = apply_worker },
+	{ .name = NULL },
+};
+
+static const struct plan_step etcd_steps[] = {
+	{ .name = "join-etcd", .title = "joining etcd", .applies = joins_etcd, .check = check_etcd,
+	  .apply = apply_etcd, .max_parallel = 1 },
 	{ .name = NULL },
 };
 
@@ -192,4 +238,5 @@ static const struct plan_step token_end_steps[] = {
 
 const struct plan_phase steps_token = { .name = "join", .scope = PLAN_ONCE, .steps = token_steps };
 const struct plan_phase steps_join = { .name = "join", .steps = join_steps };
+const struct plan_phase steps_join_etcd = { .name = "join", .steps = etcd_steps };
 const struct plan_phase steps_token_end = { .name = "join", .scope = PLAN_ONCE, .steps = token_end_steps, .always = true };

@@ -91,15 +91,23 @@ static int put_config(struct steps_node *n, const char *path, const struct buf *
 	return remote_put(n->remote, &file, 1, NULL, err);
 }
 
-int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, const struct buf *config,
-		      struct err *err)
+static int explain(const struct steps_node *n, const char *verb, int status, const struct listener *l,
+		   struct err *err)
+{
+	if (status == STEPS_LOCKED)
+		return err_set(err, ERR_LOCKED, "another run's kubeadm is at work on it; wait for its end, and run the same command again");
+	return err_set(err, ERR_REMOTE, "kubeadm %s failed (status %d): %s; its output: %s", verb, status,
+		       l->cause.len ? buf_str(&l->cause) : "it named no cause", n->log_path);
+}
+
+int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, const char *part,
+		      const struct buf *config, struct err *err)
 {
 	struct steps_node *n = steps_node(p);
-	const char *path = strcmp(verb, "init") ? "/var/lib/hactl/kubeadm-join.yaml" :
-						  "/var/lib/hactl/kubeadm-init.yaml";
+	const char *path = strcmp(verb, "init") ? STEPS_JOIN_CONFIG : STEPS_INIT_CONFIG;
 	const struct remote_var vars[] = {
-		{ "verb", verb }, { "config", path }, { "keep", strcmp(verb, "init") ? "no" : "yes" },
-		{ "reset", n->facts.begun ? "yes" : "no" }, { NULL, NULL },
+		{ "verb", verb }, { "part", part }, { "config", path },
+		{ "pki", n->run->kubeadm.certificates_dir }, { NULL, NULL },
 	};
 	struct listener l = { .node = p, .step = step, .log = open_log(n, err) };
 	const struct remote_cmd cmd = {
@@ -112,18 +120,15 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 
 	if (!l.log)
 		return -1;
-	if (n->facts.begun)
-		plan_note(p->plan, p->name, "an earlier kubeadm %s did not finish: cleaned and done again", n->facts.begun);
 	n->stale = true;
 	fprintf(l.log, "# kubeadm %s\n", verb);
 	if (put_config(n, path, config, err) == 0)
 		rc = remote_run(n->remote, &cmd, &res, err);
 	fclose(l.log);
-	if (rc == 0 && res.status != 0)
-		rc = err_set(err, ERR_REMOTE, "kubeadm %s failed (status %d): %s; its output: %s", verb,
-			     res.status, l.cause.len ? buf_str(&l.cause) : "it named no cause", n->log_path);
-	else if (rc < 0)
+	if (rc < 0)
 		err_wrap(err, "kubeadm %s", verb);
+	else if (res.status != 0)
+		rc = explain(n, verb, res.status, &l, err);
 	buf_release(&l.cause);
 	return rc;
 }

@@ -113,11 +113,13 @@ static bool gets_pki(const struct plan_node *p)
 	       (n->run->opt.pki_only || is_newcomer(n));
 }
 
+/* Whatever is not known to be public is a key: an external etcd's may have any name. */
 static unsigned mode_of(const char *name)
 {
 	size_t len = strlen(name);
+	bool public = len > 4 && (!strcmp(name + len - 4, ".crt") || !strcmp(name + len - 4, ".pub"));
 
-	return len > 4 && !strcmp(name + len - 4, ".key") ? 0600 : 0644;
+	return public && *name != '/' ? 0644 : 0600;
 }
 
 static bool has_file(const struct steps_node *n, const struct steps_pki_file *file)
@@ -129,13 +131,38 @@ static bool has_file(const struct steps_node *n, const struct steps_pki_file *fi
 	return there && !strcmp(there->sha256, sha) && there->mode == mode_of(file->name);
 }
 
+/* Another CA is another cluster's: its keys may be the only ones. */
+static int refuse_other_ca(const struct steps_node *n, struct err *err)
+{
+	const struct steps_pki_file *ca = find(n->run, "ca.crt");
+	const struct facts_file *there = facts_pki(&n->facts, "ca.crt");
+	char sha[65];
+
+	if (!ca || !there)
+		return 0;
+	pki_sha256(buf_str(&ca->data), ca->data.len, sha);
+	if (!strcmp(sha, there->sha256))
+		return 0;
+	return err_set(err, ERR_FAILED, "%s/ca.crt is of another cluster; if that PKI may go, move it away or run 'kubeadm reset' on the node",
+		       n->run->kubeadm.certificates_dir);
+}
+
+static bool has_admin_conf(const struct steps_node *n)
+{
+	const struct steps_pki_file file = { .name = ADMIN_CONF, .data = n->run->admin_conf };
+
+	return has_file(n, &file);
+}
+
 static int check_pki(struct plan_node *p, bool *done, struct err *err)
 {
 	struct steps_node *n = steps_node(p);
 
 	if (steps_facts(n, err) < 0)
 		return -1;
-	*done = n->run->api && n->facts.has_admin_conf && n->facts.admin_mode == 0600;
+	if (n->run->api && refuse_other_ca(n, err) < 0)
+		return -1;
+	*done = n->run->api && has_admin_conf(n);
 	for (size_t i = 0; i < n->run->pki_names.n; i++) {
 		const struct steps_pki_file *f = &n->run->pki[i];
 

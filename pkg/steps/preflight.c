@@ -61,7 +61,7 @@ static void check_programs(struct steps_node *n)
 		auto_free char *command = steps_install_command(f, programs[i].name);
 		auto_free char *fix = NULL;
 
-		if (*programs[i].version || !programs[i].needed)
+		if (*programs[i].version || !programs[i].needed || (n->run->opt.install && n->run->plan.dry_run))
 			continue;
 		if (asprintf(&fix, "%s (or run hactl with --install)", command) < 0)
 			abort();
@@ -109,13 +109,25 @@ static const char *remains_of(const struct steps_node *n, const char **check)
 	return NULL;
 }
 
+/* The name that the cluster has for a machine of this address, or NULL. */
+static const char *other_name(const struct steps_node *n)
+{
+	for (size_t i = 0; i < n->run->members.n; i++)
+		if (facts_same_address(n->run->members.v[i].internal_ip, n->address))
+			return n->run->members.v[i].name;
+	return NULL;
+}
+
+/* Only where it is certain that the node is no member: the advice would take a member apart. */
 static void check_remains(struct steps_node *n)
 {
-	const char *check, *what = remains_of(n, &check);
+	const char *check, *what = remains_of(n, &check), *name = other_name(n);
 
 	if (!what || ignored(n->run, check))
 		return;
-	if (n->run->api && n->facts.has_kubelet_conf)
+	if (name)
+		PROBLEM(n, "write that name in hactl.yaml", "the cluster calls this node '%s'", name);
+	else if (n->run->api && n->facts.has_kubelet_conf)
 		PROBLEM(n, "if it may be emptied, run 'kubeadm reset' on it",
 			"%s is there, but the cluster behind %s does not know this node", what,
 			n->run->inv->endpoint);
@@ -124,51 +136,95 @@ static void check_remains(struct steps_node *n)
 			"%s holds the remains of another cluster", what);
 }
 
+/* Becomes the node's own address in the cluster, and the API server's. */
+static void check_address(struct steps_node *n)
+{
+	if (!facts_addr(&n->facts, n->address))
+		PROBLEM(n, "write the address that the node itself has in hactl.yaml",
+			"no interface carries the address %s", n->address);
+}
+
+/* A name for the VIP must be known to every node, and be the VIP. */
+static void check_endpoint(struct steps_node *n)
+{
+	const struct inventory *inv = n->run->inv;
+	const char *known = n->facts.endpoint_addresses;
+
+	if (known && !*known)
+		PROBLEM(n, "add it to the DNS or to /etc/hosts", "the endpoint's name '%s' is not known there",
+			inv->endpoint_host);
+	else if (known && steps_uses_keepalived(n->run) && !strstr(known, inv->vip.address))
+		PROBLEM(n, "correct the name, or vip.address in hactl.yaml",
+			"the endpoint's name '%s' is %snot the VIP %s there", inv->endpoint_host, known,
+			inv->vip.address);
+}
+
 /* What only matters as long as the node is no member. */
 static void check_newcomer(struct steps_node *n)
 {
+	check_address(n);
+	check_endpoint(n);
 	if (n->facts.swaps && !ignored(n->run, "Swap"))
 		PROBLEM(n, "swapoff -a, and take it out of /etc/fstab", "swap is on");
 	if (n->facts.begun)
 		return; /* hactl's own unfinished work: it is cleaned before it is done again */
 	check_ports(n);
-	check_remains(n);
+	if (n->run->cluster_known)
+		check_remains(n);
+}
+
+/* The address that the VIP joins on its interface. */
+const struct facts_addr *steps_vip_neighbour(const struct steps_node *n)
+{
+	const struct inventory *inv = n->run->inv;
+
+	if (!inv->vip.interface)
+		return facts_addr(&n->facts, n->address);
+	for (size_t i = 0; i < n->facts.naddrs; i++) {
+		const struct facts_addr *a = &n->facts.addrs[i];
+
+		if (!strcmp(a->interface, inv->vip.interface) && !facts_same_address(a->address, inv->vip.address) &&
+		    (inv->vip.prefix || facts_same_subnet(a->address, inv->vip.address, a->prefix)))
+			return a;
+	}
+	return NULL;
 }
 
 static void check_vip(struct steps_node *n)
 {
 	const struct inventory *inv = n->run->inv;
-	const struct facts_addr *own = NULL;
+	const struct facts_addr *own = steps_vip_neighbour(n);
 
-	for (size_t i = 0; i < n->facts.naddrs; i++) {
-		const struct facts_addr *a = &n->facts.addrs[i];
-
-		if (inv->vip.interface ? !strcmp(a->interface, inv->vip.interface) &&
-					 facts_same_subnet(a->address, inv->vip.address, a->prefix) :
-					 facts_same_address(a->address, n->address))
-			own = a;
-	}
 	if (!own && inv->vip.interface)
 		PROBLEM(n, "correct vip.interface or vip.address in hactl.yaml",
 			"interface '%s' has no address in the subnet of the VIP %s", inv->vip.interface,
 			inv->vip.address);
-	else if (!own)
-		PROBLEM(n, "correct the node's address in hactl.yaml, or give vip.interface",
-			"no interface carries the address %s", n->address);
-	else if (!inv->vip.prefix && !facts_same_subnet(own->address, inv->vip.address, own->prefix))
+	else if (own && !inv->vip.prefix && !facts_same_subnet(own->address, inv->vip.address, own->prefix))
 		PROBLEM(n, "choose a VIP in that subnet, or give it with its own prefix length: vip.address: ADDRESS/LEN",
 			"the VIP %s is not in the subnet of %s/%d on %s", inv->vip.address, own->address,
 			own->prefix, own->interface);
 }
 
-static void check_foreign_file(struct steps_node *n)
+/* Files of the names that hactl would write, by somebody else; "" for none.  Caller frees. */
+char *steps_foreign_files(const struct steps_node *n)
 {
 	const struct facts *f = &n->facts;
+	auto_strs struct strs l = STRS_INIT;
 
-	if (f->has_keepalived_conf && !f->keepalived_conf_packaged && !n->run->opt.force &&
-	    !ha_is_ours(buf_str(&f->keepalived_conf)))
+	if (f->has_keepalived_conf && !f->keepalived_conf_packaged && !ha_is_ours(buf_str(&f->keepalived_conf)))
+		strs_add(&l, "keepalived.conf");
+	if (f->has_check_script && !ha_is_ours(buf_str(&f->check_script)))
+		strs_add(&l, "check_apiserver.sh");
+	return strs_join(&l, " ");
+}
+
+static void check_foreign_files(struct steps_node *n)
+{
+	auto_free char *files = steps_foreign_files(n);
+
+	if (*files && !n->run->opt.force)
 		PROBLEM(n, "--force replaces it and keeps a copy beside it",
-			"/etc/keepalived/keepalived.conf was written by somebody else");
+			"in /etc/keepalived, %s was written by somebody else", files);
 }
 
 /* A VIP that answers although none of our nodes carries it belongs to somebody else. */
@@ -176,13 +232,19 @@ static void check_vip_free(struct steps_run *run)
 {
 	const char *vip = run->inv->vip.address;
 	struct steps_node *asked = NULL;
+	bool unknown = false;
 
 	for (size_t i = 0; i < run->n; i++) {
-		if (steps_seen(&run->nodes[i]) && facts_addr(&run->nodes[i].facts, vip))
+		if (!steps_seen(&run->nodes[i]))
+			continue;
+		if (facts_addr(&run->nodes[i].facts, vip))
 			return;
-		if (run->nodes[i].facts.vip_answers)
+		if (!strcmp(run->nodes[i].facts.vip_answers, "yes"))
 			asked = &run->nodes[i];
+		unknown |= !strcmp(run->nodes[i].facts.vip_answers, "unknown");
 	}
+	if (unknown && !asked)
+		plan_warn(&run->plan, NULL, "whether the VIP %s is free was not checked everywhere: a node has no ping", vip);
 	if (asked && !run->api)
 		PROBLEM(asked, "choose a VIP that is free", "the VIP %s answers already, and none of the nodes holds it", vip);
 }
@@ -262,7 +324,7 @@ static void check_node(struct steps_node *n)
 	if (vip)
 		check_vip(n);
 	if (vip)
-		check_foreign_file(n);
+		check_foreign_files(n);
 }
 
 static int look_preflight(struct plan_node *p, bool *done, struct err *err)
@@ -275,19 +337,24 @@ static int look_preflight(struct plan_node *p, bool *done, struct err *err)
 			check_node(&run->nodes[i]);
 	check_unique(run);
 	check_clocks(run);
-	if (steps_uses_keepalived(run))
+	if (steps_uses_keepalived(run) && run->cluster_known)
 		check_vip_free(run);
 	if (!run->plan.nproblems)
 		return 0;
-	return err_set(err, ERR_FAILED, "%d problem%s found; nothing was changed", run->plan.nproblems,
-		       run->plan.nproblems == 1 ? "" : "s");
+	return err_set(err, ERR_FAILED, "%d problem%s found; nothing %swas changed", run->plan.nproblems,
+		       run->plan.nproblems == 1 ? "" : "s", run->plan.changed ? "but packages " : "");
+}
+
+static bool is_trusted(const struct plan_node *p)
+{
+	return !steps_node(p)->run->untrusted;
 }
 
 static const struct plan_step preflight_steps[] = {
-	{ .name = "preflight", .title = "checks", .check = look_preflight },
+	{ .name = "preflight", .title = "checks", .applies = is_trusted, .check = look_preflight },
 	{ .name = NULL },
 };
 
-/* Always: the nodes that could be reached are checked even when others could not. */
+/* The nodes that could be reached are checked even when others could not. */
 const struct plan_phase steps_preflight = { .name = "preflight", .scope = PLAN_ONCE,
-					    .steps = preflight_steps, .always = true };
+					    .steps = preflight_steps, .despite_failure = true };

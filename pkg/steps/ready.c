@@ -15,7 +15,7 @@ static bool is_member_target(const struct plan_node *p)
 {
 	const struct steps_node *n = steps_node(p);
 
-	return n->target && n->remote && n->run->api && (n->listed || !p->plan->dry_run);
+	return n->target && n->remote && n->run->api && (!p->plan->dry_run || steps_is_listed(steps_node(p)));
 }
 
 /* One look; *why is what keeps the node, to be freed. */
@@ -56,7 +56,11 @@ static int look_ready(struct plan_node *p, bool *done, struct err *err)
 		if (!said)
 			plan_progress(p, "ready", last.msg ? "waiting for the API" : "waiting for it");
 		said = true;
-	} while (!p->plan->dry_run && !(p->plan->stop && *p->plan->stop) && clock_poll_pause(&poll));
+	} while (!p->plan->dry_run && steps_pause(n->run, &poll));
+	if (plan_stopped(p->plan)) {
+		err_clear(&last);
+		return err_set(err, ERR_INTERRUPTED, "interrupted while waiting for Ready");
+	}
 	if (last.msg) {
 		*err = last;
 		return -1;
@@ -133,12 +137,13 @@ static int check_marks(struct plan_node *p, bool *done, struct err *err)
 {
 	struct steps_node *n = steps_node(p);
 	const struct kube_node *k;
-	int rc;
+	int rc = 0;
 
+	if (steps_read_members_patiently(n->run, err) < 0)
+		return -1;
 	pthread_mutex_lock(&n->run->lock);
-	rc = steps_read_members(n->run, err);
-	k = rc == 0 ? steps_member(n->run, n->inv->name) : NULL;
-	if (rc == 0 && !k)
+	k = steps_member(n->run, n->inv->name);
+	if (!k)
 		rc = err_set(err, ERR_UNHEALTHY, "the API does not list the node");
 	*done = k && labels_hold(n->inv, k) && taints_hold(n->inv, k) &&
 		(!n->inv->control_plane || steps_has_control_plane_taint(k) != n->run->inv->schedulable);

@@ -99,10 +99,9 @@ void steps_run_release(struct steps_run *run)
 	steps_release_peers(run);
 	kube_close(run->api);
 	kube_nodes_release(&run->members);
-	for (size_t i = 0; i < run->n; i++) {
+	for (size_t i = 0; i < run->n; i++)
 		release_node(&run->nodes[i]);
-		err_clear(&run->plan_nodes[i].err);
-	}
+	err_clear(&run->plan.first);
 	for (size_t i = 0; i < STEPS_MAX_PKI; i++)
 		buf_wipe(&run->pki[i].data);
 	if (run->vrrp_password)
@@ -121,6 +120,7 @@ void steps_run_release(struct steps_run *run)
 int steps_facts(struct steps_node *n, struct err *err)
 {
 	const struct facts_ask ask = {
+		.endpoint_host = n->run->inv->endpoint_host,
 		.vip = steps_uses_keepalived(n->run) ? n->run->inv->vip.address : NULL,
 		.pki_dir = n->run->kubeadm.certificates_dir,
 		.pki_files = &n->run->pki_names,
@@ -154,52 +154,92 @@ bool steps_uses_keepalived(const struct steps_run *run)
 	return run->inv->vip.provider == INV_VIP_KEEPALIVED;
 }
 
-/* keepalived's peers and the API server's advertiseAddress are numeric. */
-static int resolve(struct steps_node *n, struct err *err)
+bool steps_pause(const struct steps_run *run, struct clock_poll *poll)
 {
-	char text[INET6_ADDRSTRLEN];
+	return !plan_stopped(&run->plan) && clock_poll_pause(poll);
+}
+
+bool steps_is_listed(struct steps_node *n)
+{
+	bool listed;
+
+	pthread_mutex_lock(&n->run->lock);
+	listed = n->listed;
+	pthread_mutex_unlock(&n->run->lock);
+	return listed;
+}
+
+/* keepalived's peers are of the VIP's family, and nobody else reaches a loopback address: Debian
+ * gives a machine's own name 127.0.1.1. */
+static bool is_usable(const struct addrinfo *a, const struct steps_run *run, const char *text)
+{
+	const char *vip = run->inv->vip.address;
+
+	if (!strncmp(text, "127.", 4) || !strcmp(text, "::1"))
+		return false;
+	return !vip || (a->ai_family == AF_INET6) == (strchr(vip, ':') != NULL);
+}
+
+int steps_resolve(struct steps_node *n, struct err *err)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list = NULL;
-	int rc = getaddrinfo(n->inv->address, NULL, &(struct addrinfo){ .ai_socktype = SOCK_STREAM }, &list);
+	char text[INET6_ADDRSTRLEN] = "";
+	int rc = getaddrinfo(n->inv->address, NULL, &hints, &list);
 
 	if (rc)
-		return err_set(err, ERR_CONNECT, "'%s' has no address: %s", n->inv->address,
-			       gai_strerror(rc));
-	rc = getnameinfo(list->ai_addr, list->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST);
+		return err_set(err, ERR_CONNECT, "'%s' has no address: %s", n->inv->address, gai_strerror(rc));
+	for (struct addrinfo *a = list; a && !n->address; a = a->ai_next) {
+		bool numeric = getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0;
+
+		if (numeric && (!strcmp(text, n->inv->address) || is_usable(a, n->run, text)))
+			n->address = strdup(text);
+	}
 	freeaddrinfo(list);
-	if (rc)
-		return err_set(err, ERR_CONNECT, "'%s': %s", n->inv->address, gai_strerror(rc));
-	free(n->address);
-	n->address = strdup(text);
 	if (!n->address)
-		abort();
+		return err_set(err, ERR_CONFIG, "'%s' is %s here, which other machines cannot use; write its address in %s",
+			       n->inv->address, text, n->run->inv->path);
+	return 0;
+}
+
+/* A node that is only asked, and cannot be, is done without. */
+static int leave_out(struct plan_node *p, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+
+	if (n->target || n->run->untrusted)
+		return -1;
+	plan_warn(p->plan, p->name, "left out: %s", err->msg);
+	err_clear(err);
+	remote_close(n->remote);
+	n->remote = NULL;
 	return 0;
 }
 
 static int look_connect(struct plan_node *p, bool *done, struct err *err)
 {
 	struct steps_node *n = steps_node(p);
+	bool untrusted = false;
 
 	*done = true;
-	if (resolve(n, err) == 0)
-		n->remote = n->run->opt.connect(n->run->opt.ctx, n->inv, n->address, err);
-	if (n->remote)
-		return 0;
-	if (n->target)
-		return -1;
-	plan_warn(p->plan, p->name, "left out: %s", err->msg);
-	err_clear(err);
-	return 0;
+	if (!n->address && steps_resolve(n, err) < 0)
+		return leave_out(p, err);
+	n->remote = n->run->opt.connect(n->run->opt.ctx, n->inv, n->address, &untrusted, err);
+	if (untrusted)
+		__atomic_store_n(&n->run->untrusted, true, __ATOMIC_RELAXED);
+	return n->remote ? 0 : leave_out(p, err);
 }
 
+/* Where one host key was refused, nothing runs on any other node either. */
 static bool is_connected(const struct plan_node *p)
 {
-	return steps_node(p)->remote;
+	return steps_node(p)->remote && !steps_node(p)->run->untrusted;
 }
 
 static int look_facts(struct plan_node *p, bool *done, struct err *err)
 {
 	*done = true;
-	return steps_facts(steps_node(p), err);
+	return steps_facts(steps_node(p), err) < 0 ? leave_out(p, err) : 0;
 }
 
 static const struct plan_step connect_steps[] = {
@@ -213,4 +253,5 @@ static const struct plan_step facts_steps[] = {
 };
 
 const struct plan_phase steps_connect = { .name = "connect", .steps = connect_steps, .unbounded = true };
-const struct plan_phase steps_look = { .name = "facts", .steps = facts_steps };
+/* The nodes that could be reached are looked at even when others could not: every problem is told. */
+const struct plan_phase steps_look = { .name = "facts", .steps = facts_steps, .despite_failure = true };

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "ha/ha.h"
 #include "inventory/inventory.h"
 #include "kube/kube.h"
@@ -27,9 +28,10 @@ struct steps_options {
 	int timeout_ms;        /* for each kubeadm run; 0: 10 minutes */
 	const char *release_url; /* where "stable" is looked up; NULL: the public place */
 	const char *log_dir;     /* kubeadm's output goes to DIR/NODE.log */
-	/* Connects to a node, whose numeric address is given; the session is the run's. */
+	/* Connects to a node, whose numeric address is given; the session is the run's.  *untrusted
+	 * is set when its host key was refused. */
 	struct remote *(*connect)(void *ctx, const struct inv_node *node, const char *address,
-				  struct err *err);
+				  bool *untrusted, struct err *err);
 	void *ctx;
 };
 
@@ -65,6 +67,9 @@ struct steps_run {
 	struct strs pki_names; /* files that control-plane nodes share, below certificates_dir */
 
 	struct steps_node *seed; /* the control-plane node with the cluster, or that will found it */
+	bool untrusted;          /* a host key was refused: nothing is done anywhere */
+	bool cluster_known;      /* whether there is a cluster, and who is in it */
+	bool direct;             /* the API is spoken to on the seed, as the VIP does not answer */
 	char *vrrp_password;     /* given, read back, or made */
 	struct ha_peer *peers;   /* what every keepalived.conf says of all; fixed once it is known */
 	size_t npeers;
@@ -100,6 +105,7 @@ extern const struct plan_phase steps_install;    /* with opt.install: packages *
 extern const struct plan_phase steps_cluster;    /* is there one?  who is in it? */
 extern const struct plan_phase steps_need_cluster; /* an error when there is none */
 extern const struct plan_phase steps_preflight;  /* every problem of every node, listed */
+extern const struct plan_phase steps_clean;      /* what a run before did not finish */
 extern const struct plan_phase steps_password;   /* of VRRP: given, read back, or made */
 extern const struct plan_phase steps_keepalived; /* configuration, service */
 extern const struct plan_phase steps_vip;        /* held by exactly one node */
@@ -108,7 +114,8 @@ extern const struct plan_phase steps_read_pki;   /* from the seed, checked */
 extern const struct plan_phase steps_ca_hash;    /* the discovery hash alone */
 extern const struct plan_phase steps_pki;        /* to the other control-plane nodes */
 extern const struct plan_phase steps_token;
-extern const struct plan_phase steps_join;
+extern const struct plan_phase steps_join;       /* all at once */
+extern const struct plan_phase steps_join_etcd;  /* control-plane nodes, one by one */
 extern const struct plan_phase steps_token_end;  /* the token is deleted, whatever happened */
 extern const struct plan_phase steps_ready;      /* Ready through the VIP; labels and taints */
 
@@ -124,6 +131,8 @@ bool steps_uses_keepalived(const struct steps_run *run);
 /* Reads the list of nodes through the endpoint, unless it was read just now; the caller holds
  * the lock where nodes work at once. */
 int steps_read_members(struct steps_run *run, struct err *err) MUST_CHECK;
+/* Back from the seed's own address to the endpoint. */
+void steps_end_direct(struct steps_run *run);
 const struct kube_node *steps_member(const struct steps_run *run, const char *name);
 int steps_open_api(struct steps_run *run, struct err *err) MUST_CHECK;
 
@@ -147,9 +156,27 @@ char *steps_pki_path(const struct steps_run *run, const char *name);
 int steps_join_command(struct steps_run *run, bool control_plane, int ttl_s, struct buf *out,
 		       struct err *err) MUST_CHECK;
 
-/* kubeadm with a configuration file, its output in the node's log, phases as progress. */
-int steps_run_kubeadm(struct plan_node *n, const char *step, const char *verb, const struct buf *config,
-		      struct err *err) MUST_CHECK;
+/* kubeadm with a configuration file, its output in the node's log, phases as progress.  part:
+ * "all", or of a join "prepare" and "etcd". */
+int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, const char *part,
+		      const struct buf *config, struct err *err) MUST_CHECK;
+#define STEPS_NO_INTERFACE "FOUND-ON-NODE" /* where only the node could tell */
+#define STEPS_INIT_CONFIG "/var/lib/hactl/kubeadm-init.yaml"
+#define STEPS_JOIN_CONFIG "/var/lib/hactl/kubeadm-join.yaml"
+#define STEPS_LOCKED 75 /* how the scripts say that kubeadm is still at work */
+
+/* Pauses a wait; false when its time is over or the run is to end. */
+bool steps_pause(const struct steps_run *run, struct clock_poll *poll);
+/* Reads the members as often as it takes, for some seconds: etcd elects while nodes join.  Takes
+ * the lock itself. */
+int steps_read_members_patiently(struct steps_run *run, struct err *err) MUST_CHECK;
+/* Under the lock: does the API list the node? */
+bool steps_is_listed(struct steps_node *n);
+int steps_resolve(struct steps_node *n, struct err *err) MUST_CHECK;
+
+/* The address that the VIP joins on its interface, or NULL. */
+const struct facts_addr *steps_vip_neighbour(const struct steps_node *n);
+char *steps_foreign_files(const struct steps_node *n);
 
 /* What installs a package on such a system, as a command line; caller frees. */
 char *steps_install_command(const struct facts *f, const char *package);

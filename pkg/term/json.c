@@ -4,9 +4,31 @@
 #include <jansson.h>
 #include <time.h>
 
+#include "base/buf.h"
+
+/* Bytes that are no UTF-8 become U+FFFD: an event is never lost for them. */
+static json_t *text_of(const char *s)
+{
+	auto_buf struct buf b = BUF_INIT;
+	json_t *j = json_string(s);
+
+	for (size_t len; !j && *s; s += len) {
+		json_t *one = NULL;
+
+		for (len = 1; len <= 4 && !one && s[len - 1]; len++)
+			one = json_stringn(s, len);
+		len -= 1;
+		if (!one)
+			len = 1;
+		buf_add(&b, one ? s : "\xef\xbf\xbd", one ? len : 3);
+		json_decref(one);
+	}
+	return j ? j : json_string(buf_str(&b));
+}
+
 static void set(json_t *o, const char *key, const char *value)
 {
-	if (value && json_object_set_new(o, key, json_stringn_nocheck(value, strlen(value))) < 0)
+	if (value && json_object_set_new(o, key, text_of(value)) < 0)
 		abort();
 }
 
@@ -14,8 +36,9 @@ static void put(json_t *o)
 {
 	char *line = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
 
-	/* text that is no UTF-8 cannot be dumped; the event still has to be one line of JSON */
-	puts(line ? line : "{\"event\":\"warning\",\"text\":\"an event was not UTF-8\"}");
+	if (!line)
+		abort();
+	puts(line);
 	fflush(stdout);
 	free(line);
 	json_decref(o);

@@ -29,6 +29,7 @@ static const char whole[] =
 	"pki=etcd/ca.key 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 600\n"
 	"kubeadm=v1.20.2\n"
 	"something-newer=1\n"
+	"clock_begin=999.500000000\n"
 	"clock=1000.500000000\n"
 	"end=1\n";
 
@@ -51,6 +52,7 @@ static void what_the_script_prints_is_understood(void **state)
 	assert_false(f.has_kubelet_conf);
 	assert_int_equal(f.kubeadm.minor, 20);
 	assert_int_equal(f.clock_early_ms, 1000500);
+	assert_int_equal(f.clock_late_ms, 999500);
 	assert_string_equal(f.machine_id, "");
 	assert_null(f.begun);
 	facts_release(&f);
@@ -90,9 +92,9 @@ static void whole_seconds_are_an_interval(void **state)
 	auto_err struct err err = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(facts_parse("clock=1000\nend=1\n", &f, &err), 0);
-	assert_int_equal(f.clock_early_ms, 1000000);
+	assert_int_equal(facts_parse("clock_begin=1000\nclock=1002\nend=1\n", &f, &err), 0);
 	assert_int_equal(f.clock_late_ms, 1000999);
+	assert_int_equal(f.clock_early_ms, 1002000);
 	facts_release(&f);
 }
 

@@ -26,11 +26,14 @@ static const char yaml[] =
 	"  - {name: m3, address: 10.0.0.13}\n";
 
 static struct remote *fakes[3];
+static int stranger; /* the number of the node whose host key is refused; 0: none */
 
-static struct remote *connect_fake(void *ctx, const struct inv_node *n, const char *address, struct err *err)
+static struct remote *connect_fake(void *ctx, const struct inv_node *n, const char *address, bool *untrusted,
+				   struct err *err)
 {
 	(void)ctx;
 	(void)address;
+	*untrusted = stranger == n->name[1] - '0';
 	if (!fakes[n->name[1] - '1'])
 		err_set(err, ERR_CONNECT, "no route");
 	return fakes[n->name[1] - '1'];
@@ -71,7 +74,8 @@ static int check(const char *const extra[3], struct strs *problems, struct err *
 		if (!extra[i])
 			continue;
 		buf_printf(&facts, good, i + 1, i + 1, i + 1);
-		buf_printf(&facts, "clock=%lld.%03d000000\n%send=1\n", (long long)(now / 1000), (int)(now % 1000), extra[i]);
+		buf_printf(&facts, "clock_begin=%lld.%03d000000\nclock=%lld.%03d000000\n%send=1\n", (long long)(now / 1000),
+			   (int)(now % 1000), (long long)(now / 1000), (int)(now % 1000), extra[i]);
 		remote_fake_answer(fakes[i], "put end 1", strcmp(extra[i], "SILENT") ? 0 : 1, buf_str(&facts), "no\n");
 	}
 	assert_int_equal(inventory_load(path, &inv, err), 0);
@@ -114,9 +118,23 @@ static void every_problem_of_every_node_is_listed(void **state)
 	assert_string_equal(problems.v[3], "m3: port 6443 is taken by 'nginx' (stop it, or let it use another port)");
 }
 
-static void no_script_runs_anywhere_before_every_node_is_connected(void **state)
+static void a_node_out_of_reach_does_not_hide_the_problems_of_the_others(void **state)
 {
 	CHECK("swap=1\n", NULL, "");
+	(void)state;
+
+	assert_int_equal(rc, -1);
+	assert_int_equal(err.kind, ERR_CONNECT);
+	assert_string_equal(err.msg, "2 failures, first: m2: no route");
+	assert_int_equal(problems.n, 1);
+	assert_non_null(strstr(problems.v[0], "m1: swap is on"));
+}
+
+static void no_script_runs_anywhere_once_a_host_key_is_refused(void **state)
+{
+	stranger = 2;
+	CHECK("swap=1\n", NULL, "");
+	stranger = 0;
 	(void)state;
 
 	assert_int_equal(rc, -1);
@@ -151,7 +169,8 @@ static void a_clock_that_is_off_is_found_whichever_it_is(void **state)
 {
 	auto_free char *late = NULL;
 
-	assert_true(asprintf(&late, "clock=%lld.0\n", (long long)(clock_wall_ms() / 1000 + 60)) > 0);
+	assert_true(asprintf(&late, "clock_begin=%lld.0\nclock=%lld.0\n", (long long)(clock_wall_ms() / 1000 + 60),
+			     (long long)(clock_wall_ms() / 1000 + 60)) > 0);
 	CHECK(late, "", "");
 	(void)state;
 
@@ -187,7 +206,7 @@ static void a_foreign_keepalived_conf_is_not_touched(void **state)
 
 	assert_int_equal(rc, -1);
 	assert_int_equal(problems.n, 1);
-	assert_string_equal(problems.v[0], "m1: /etc/keepalived/keepalived.conf was written by somebody else (--force replaces it and keeps a copy beside it)");
+	assert_string_equal(problems.v[0], "m1: in /etc/keepalived, keepalived.conf was written by somebody else (--force replaces it and keeps a copy beside it)");
 }
 
 static void remains_of_another_cluster_are_found_but_not_our_own_half_done_work(void **state)
@@ -220,7 +239,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_nodes_pass),
 		cmocka_unit_test(every_problem_of_every_node_is_listed),
-		cmocka_unit_test(no_script_runs_anywhere_before_every_node_is_connected),
+		cmocka_unit_test(a_node_out_of_reach_does_not_hide_the_problems_of_the_others),
+		cmocka_unit_test(no_script_runs_anywhere_once_a_host_key_is_refused),
 		cmocka_unit_test(a_node_that_tells_nothing_does_not_hide_the_problems_of_the_others),
 		cmocka_unit_test(a_cloned_machine_is_found),
 		cmocka_unit_test(a_clock_that_is_off_is_found_whichever_it_is),

@@ -1,0 +1,89 @@
+/* What an earlier run of hactl began on a node and did not finish is finished, or taken away. */
+#define _GNU_SOURCE
+#include <string.h>
+
+#include "steps/steps.h"
+#include "tmpl/tmpl.h"
+
+#define CLEAN_TIMEOUT_MS (5 * 60 * 1000)
+
+/* Did everything that makes a member happen, although the run did not see its end? */
+static bool is_whole(const struct steps_node *n, const struct kube_node *k)
+{
+	const struct facts *f = &n->facts;
+
+	if (!k || !f->has_kubelet_conf || strncmp(f->begun, "join", 4))
+		return false;
+	return !n->inv->control_plane || (k->control_plane && f->has_apiserver_manifest &&
+					  (f->has_etcd_manifest || n->run->kubeadm.external_etcd));
+}
+
+/* The word that templates/kubeadm-clean.sh knows for what is to be done. */
+static const char *choose(const struct steps_node *n)
+{
+	const struct kube_node *k = n->run->api ? steps_member(n->run, n->inv->name) : NULL;
+
+	if (is_whole(n, k))
+		return "finished";
+	return k && !strncmp(n->facts.begun, "init", 4) ? "finish-init" : "reset";
+}
+
+static bool was_begun(const struct plan_node *p)
+{
+	const struct steps_node *n = steps_node(p);
+
+	return n->target && n->remote && n->facts.begun;
+}
+
+static int check_clean(struct plan_node *p, bool *done, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+
+	if (steps_facts(n, err) < 0)
+		return -1;
+	*done = !n->facts.begun;
+	return 0;
+}
+
+static void say(const struct plan_node *p, const char *how)
+{
+	const char *begun = steps_node(p)->facts.begun;
+	int len = (int)strcspn(begun, " ");
+
+	if (!strcmp(how, "reset"))
+		plan_note(p->plan, p->name, "an earlier kubeadm %.*s did not finish: taken away, to be done again", len, begun);
+	else if (!strcmp(how, "finish-init"))
+		plan_note(p->plan, p->name, "an earlier kubeadm init did not finish, but its API answers: its last phases are done again");
+	else
+		plan_note(p->plan, p->name, "an earlier kubeadm %.*s is finished", len, begun);
+}
+
+static int apply_clean(struct plan_node *p, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+	const char *how = choose(n);
+	const struct remote_var vars[] = {
+		{ "how", how }, { "config", STEPS_INIT_CONFIG }, { "pki", n->run->kubeadm.certificates_dir },
+		{ "cri_socket", n->facts.cri_socket ? n->facts.cri_socket : "" }, { NULL, NULL },
+	};
+	const struct remote_cmd cmd = { .script = tmpl_text("kubeadm-clean.sh"), .vars = vars,
+					.timeout_ms = CLEAN_TIMEOUT_MS };
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+
+	say(p, how);
+	n->stale = true;
+	if (remote_run(n->remote, &cmd, &res, err) < 0)
+		return -1;
+	if (res.status == STEPS_LOCKED)
+		return err_set(err, ERR_LOCKED, "another run's kubeadm is at work on it; wait for its end, and run the same command again");
+	if (res.status)
+		return err_set(err, ERR_REMOTE, "cannot clean up after the run before: %s", buf_str(&res.err));
+	return 0;
+}
+
+static const struct plan_step clean_steps[] = {
+	{ .name = "clean", .title = "unfinished work", .applies = was_begun, .check = check_clean, .apply = apply_clean },
+	{ .name = NULL },
+};
+
+const struct plan_phase steps_clean = { .name = "clean", .steps = clean_steps };

@@ -1,0 +1,33 @@
+# Ends what an earlier run began and did not finish.
+# In: how (reset, finish-init, finished), config (of init), pki (folder), cri_socket (may be empty).
+umask 077
+dir=/var/lib/hactl begun=/etc/kubernetes/pki/.hactl-begun
+mkdir -p "$dir" || exit 1
+exec 9>"$dir/lock"
+flock -n 9 || exit 75
+[ -f "$begun" ] || exit 0
+
+if [ "$how" = finish-init ]; then
+	# The phases after the API answers; each of them may be repeated.
+	for phase in 'upload-config all' mark-control-plane bootstrap-token 'kubelet-finalize all' 'addon all'; do
+		# shellcheck disable=SC2086 # a phase and its part are two words
+		kubeadm init phase $phase --config "$config" >/dev/null || exit
+	done
+elif [ "$how" = reset ]; then
+	# kubeadm that only failed its own checks has left nothing to reset.
+	if [ -f /etc/kubernetes/kubelet.conf ] || [ -f /etc/kubernetes/bootstrap-kubelet.conf ] ||
+	   [ -n "$(ls -A /etc/kubernetes/manifests 2>/dev/null)" ]; then
+		if [ -f /etc/kubernetes/manifests/etcd.yaml ] && grep -q etcd-data "$begun"; then
+			echo "there was etcd data in /var/lib/etcd before kubeadm init, which a reset would delete: save it, and run 'kubeadm reset' by hand" >&2
+			exit 1
+		fi
+		kubeadm reset --force ${cri_socket:+--cri-socket "$cri_socket"} </dev/null >"$dir/kubeadm-reset.log" 2>&1 || {
+			tail -n 5 "$dir/kubeadm-reset.log" >&2
+			exit 1
+		}
+	fi
+	if [ -d "$dir/pki-before" ]; then
+		mkdir -p "$pki" && cp -a "$dir/pki-before/." "$pki/" || exit 1
+	fi
+fi
+rm -rf "$begun" "$dir/pki-before"
