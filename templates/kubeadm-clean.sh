@@ -1,11 +1,11 @@
 # Ends what an earlier run began and did not finish.
-# In: how (reset, finish-init, finished), config (of init), pki (folder), cri_socket (may be empty).
+# In: how (wait, reset, finish-init, finished), wait (seconds for a kubeadm that still runs), config (of init), pki (folder), cri_socket (may be empty).
 umask 077
 dir=/var/lib/hactl begun=/etc/kubernetes/pki/.hactl-begun
 mkdir -p "$dir" || exit 1
 exec 9>"$dir/lock"
-flock -n 9 || exit 75
-[ -f "$begun" ] || exit 0
+flock -w "$wait" 9 || exit 75
+[ -f "$begun" ] && [ "$how" != wait ] || exit 0
 
 if [ "$how" = finish-init ]; then
 	# The phases after the API answers; each of them may be repeated.
@@ -21,7 +21,10 @@ elif [ "$how" = reset ]; then
 			echo "there was etcd data in /var/lib/etcd before kubeadm init, which a reset would delete: save it, and run 'kubeadm reset' by hand" >&2
 			exit 1
 		fi
-		kubeadm reset --force ${cri_socket:+--cri-socket "$cri_socket"} </dev/null >"$dir/kubeadm-reset.log" 2>&1 || {
+		# Without an etcd of its own kubeadm would look for its member for minutes (seen with 1.20).
+		skip=remove-etcd-member
+		[ ! -f /etc/kubernetes/manifests/etcd.yaml ] || skip=
+		kubeadm reset --force ${skip:+--skip-phases "$skip"} ${cri_socket:+--cri-socket "$cri_socket"} </dev/null >"$dir/kubeadm-reset.log" 2>&1 || {
 			tail -n 5 "$dir/kubeadm-reset.log" >&2
 			exit 1
 		}

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include "base/clock.h"
 #include "kube/client.h"
 
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #define ANSWER_MAX (32 * 1024 * 1024)
 #define CONNECT_MS 5000
 #define TOTAL_MS 15000
+#define RETRY_MS 10000
 
 struct kube {
 	CURL *curl;
@@ -370,4 +372,18 @@ char *kube_path(const char *prefix, const char *name)
 		abort();
 	curl_free(encoded);
 	return path;
+}
+
+int kube_send_patiently(struct kube *k, const struct kube_request *q, struct kube_answer *a,
+			  int *tries, struct err *err)
+{
+	struct clock_poll poll = clock_poll_start(RETRY_MS, 1000);
+
+	*tries = 0;
+	do {
+		++*tries;
+		if (kube_request(k, q, a, err) < 0)
+			return -1;
+	} while (a->status != 409 && kube_passing(a->status) && clock_poll_pause(&poll));
+	return 0;
 }

@@ -45,4 +45,8 @@ bool kube_passing(int status);
 /* "/api/v1/nodes/" "m1" -> "/api/v1/nodes/m1", name percent-encoded.  Caller frees. */
 char *kube_path(const char *prefix, const char *name);
 
+/* Sends q until the server is able to answer it. */
+int kube_send_patiently(struct kube *k, const struct kube_request *q, struct kube_answer *a, int *tries,
+			struct err *err) MUST_CHECK;
+
 #endif

@@ -77,6 +77,9 @@ int kube_set_taint_value(struct kube *k, const char *node, const char *key, cons
 int kube_set_labels(struct kube *k, const char *node, const char *const *pairs, bool *changed,
 		    struct err *err) MUST_CHECK;
 
+/* Deletes the Node object; one that is not there is fine. */
+int kube_delete_node(struct kube *k, const char *name, struct err *err) MUST_CHECK;
+
 /* A bootstrap token (Secret bootstrap-token-ID in kube-system) for joining, that expires. */
 int kube_create_token(struct kube *k, const char *token, int ttl_s, struct err *err) MUST_CHECK;
 int kube_delete_token(struct kube *k, const char *token_id, struct err *err) MUST_CHECK;

@@ -327,3 +327,15 @@ int kube_set_labels(struct kube *k, const char *node, const char *const *pairs, 
 {
 	return change_node(k, node, edit_labels, pairs, changed, err);
 }
+
+int kube_delete_node(struct kube *k, const char *name, struct err *err)
+{
+	auto_free char *path = kube_path("/api/v1/nodes/", name);
+	const struct kube_request q = { .method = "DELETE", .path = path, .metadata_only = true };
+	auto_answer struct kube_answer a = { 0 };
+	int tries;
+
+	if (kube_send_patiently(k, &q, &a, &tries, err) < 0)
+		return -1;
+	return a.status == 200 || a.status == 404 ? 0 : kube_refused(k, &q, &a, err);
+}

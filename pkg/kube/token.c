@@ -7,7 +7,6 @@
 
 #define ID_LEN 6
 #define SECRET_LEN 16
-#define RETRY_MS 10000
 
 static const char secrets[] = "/api/v1/namespaces/kube-system/secrets";
 
@@ -46,20 +45,6 @@ static void token_body(const char *token, int ttl_s, struct buf *out)
 	buf_puts(out, "\"}}");
 }
 
-/* Sends q until the server is able to answer it. */
-static int send_patiently(struct kube *k, const struct kube_request *q, struct kube_answer *a,
-			  int *tries, struct err *err)
-{
-	struct clock_poll poll = clock_poll_start(RETRY_MS, 1000);
-
-	*tries = 0;
-	do {
-		++*tries;
-		if (kube_request(k, q, a, err) < 0)
-			return -1;
-	} while (a->status != 409 && kube_passing(a->status) && clock_poll_pause(&poll));
-	return 0;
-}
 
 int kube_create_token(struct kube *k, const char *token, int ttl_s, struct err *err)
 {
@@ -76,7 +61,7 @@ int kube_create_token(struct kube *k, const char *token, int ttl_s, struct err *
 		.metadata_only = true,
 	};
 
-	if (send_patiently(k, &q, &a, &tries, err) < 0)
+	if (kube_send_patiently(k, &q, &a, &tries, err) < 0)
 		return -1;
 	/* It exists: a try that seemed to fail did not. */
 	if (a.status == 201 || (a.status == 409 && tries > 1))
@@ -96,7 +81,7 @@ int kube_delete_token(struct kube *k, const char *token_id, struct err *err)
 		abort();
 	const struct kube_request q = { .method = "DELETE", .path = path, .metadata_only = true };
 
-	if (send_patiently(k, &q, &a, &tries, err) < 0)
+	if (kube_send_patiently(k, &q, &a, &tries, err) < 0)
 		return -1;
 	return a.status == 200 || a.status == 404 ? 0 : kube_refused(k, &q, &a, err);
 }

@@ -5,7 +5,8 @@
 #include "steps/steps.h"
 #include "tmpl/tmpl.h"
 
-#define CLEAN_TIMEOUT_MS (5 * 60 * 1000)
+#define CLEAN_TIMEOUT_MS (11 * 60 * 1000)
+#define WAIT_S "600" /* as long as kubeadm may take */
 
 /* Did everything that makes a member happen, although the run did not see its end? */
 static bool is_whole(const struct steps_node *n, const struct kube_node *k)
@@ -58,19 +59,18 @@ static void say(const struct plan_node *p, const char *how)
 		plan_note(p->plan, p->name, "an earlier kubeadm %.*s is finished", len, begun);
 }
 
-static int apply_clean(struct plan_node *p, struct err *err)
+static int run_clean(struct plan_node *p, const char *how, struct err *err)
 {
 	struct steps_node *n = steps_node(p);
-	const char *how = choose(n);
 	const struct remote_var vars[] = {
-		{ "how", how }, { "config", STEPS_INIT_CONFIG }, { "pki", n->run->kubeadm.certificates_dir },
+		{ "how", how }, { "wait", strcmp(how, "wait") ? "0" : WAIT_S }, { "config", STEPS_INIT_CONFIG },
+		{ "pki", n->run->kubeadm.certificates_dir },
 		{ "cri_socket", n->facts.cri_socket ? n->facts.cri_socket : "" }, { NULL, NULL },
 	};
 	const struct remote_cmd cmd = { .script = tmpl_text("kubeadm-clean.sh"), .vars = vars,
 					.timeout_ms = CLEAN_TIMEOUT_MS };
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 
-	say(p, how);
 	n->stale = true;
 	if (remote_run(n->remote, &cmd, &res, err) < 0)
 		return -1;
@@ -78,7 +78,41 @@ static int apply_clean(struct plan_node *p, struct err *err)
 		return err_set(err, ERR_LOCKED, "another run's kubeadm is at work on it; wait for its end, and run the same command again");
 	if (res.status)
 		return err_set(err, ERR_REMOTE, "cannot clean up after the run before: %s", buf_str(&res.err));
-	return 0;
+	return steps_facts(n, err);
+}
+
+/* kubeadm does not join a node that the API still takes for Ready. */
+static int forget_node(struct steps_node *n, struct err *err)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&n->run->lock);
+	if (n->run->api && steps_member(n->run, n->inv->name))
+		rc = kube_delete_node(n->run->api, n->inv->name, err);
+	n->run->members_ms = 0;
+	pthread_mutex_unlock(&n->run->lock);
+	return rc;
+}
+
+/* kubeadm outlives the connection of the run that started it: its end is waited for, and may be a
+ * good one. */
+static int apply_clean(struct plan_node *p, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+	const char *how;
+
+	plan_progress(p, "clean", "waiting for a kubeadm that may still run");
+	if (run_clean(p, "wait", err) < 0 || (n == n->run->seed && steps_adopt(n->run, err) < 0))
+		return -1;
+	if (!n->facts.begun) {
+		plan_note(p->plan, p->name, "the kubeadm of an earlier run has finished meanwhile");
+		return 0;
+	}
+	how = choose(n);
+	say(p, how);
+	if (run_clean(p, how, err) < 0)
+		return -1;
+	return strcmp(how, "reset") ? 0 : forget_node(n, err);
 }
 
 static const struct plan_step clean_steps[] = {

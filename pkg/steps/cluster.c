@@ -162,6 +162,13 @@ static void narrow_targets(struct steps_run *run)
 		run->nodes[i].target = &run->nodes[i] == run->seed;
 }
 
+int steps_adopt(struct steps_run *run, struct err *err)
+{
+	if (run->api || !holds_cluster(run->seed))
+		return 0;
+	return steps_open_api(run, err) < 0 ? -1 : steps_read_members_patiently(run, err);
+}
+
 /* An init that broke off may have got as far as an API: then its members are known. */
 static void look_at_unfinished(struct steps_run *run)
 {

@@ -162,6 +162,8 @@ static void check_endpoint(struct steps_node *n)
 /* What only matters as long as the node is no member. */
 static void check_newcomer(struct steps_node *n)
 {
+	if (!n->run->cluster_known && (n->facts.has_kubelet_conf || *n->facts.manifests))
+		return; /* it may well be a member */
 	check_address(n);
 	check_endpoint(n);
 	if (n->facts.swaps && !ignored(n->run, "Swap"))
@@ -169,8 +171,7 @@ static void check_newcomer(struct steps_node *n)
 	if (n->facts.begun)
 		return; /* hactl's own unfinished work: it is cleaned before it is done again */
 	check_ports(n);
-	if (n->run->cluster_known)
-		check_remains(n);
+	check_remains(n);
 }
 
 /* The address that the VIP joins on its interface. */
@@ -213,7 +214,7 @@ char *steps_foreign_files(const struct steps_node *n)
 
 	if (f->has_keepalived_conf && !f->keepalived_conf_packaged && !ha_is_ours(buf_str(&f->keepalived_conf)))
 		strs_add(&l, "keepalived.conf");
-	if (f->has_check_script && !ha_is_ours(buf_str(&f->check_script)))
+	if (f->has_check_script && !strstr(buf_str(&f->check_script), "\n# Written by hactl"))
 		strs_add(&l, "check_apiserver.sh");
 	return strs_join(&l, " ");
 }

@@ -131,6 +131,8 @@ bool steps_uses_keepalived(const struct steps_run *run);
 /* Reads the list of nodes through the endpoint, unless it was read just now; the caller holds
  * the lock where nodes work at once. */
 int steps_read_members(struct steps_run *run, struct err *err) MUST_CHECK;
+/* Opens the API once the seed holds a cluster that was not there when this run began. */
+int steps_adopt(struct steps_run *run, struct err *err) MUST_CHECK;
 /* Back from the seed's own address to the endpoint. */
 void steps_end_direct(struct steps_run *run);
 const struct kube_node *steps_member(const struct steps_run *run, const char *name);

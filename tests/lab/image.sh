@@ -89,7 +89,12 @@ case $1 in
  inspecti) $c images ls -q "name==$2" | grep -q . ;;
  pull) echo "no image registry in the lab: $2" >&2; exit 1;;
  pods) $c containers ls -q 'labels."io.cri-containerd.kind"==sandbox';;
- stopp) $c tasks kill -s KILL "$2" 2>/dev/null; exit 0;;
+ stopp) # the pod's containers, and the one that holds its namespaces
+  uid=$($c containers info "$2" 2>/dev/null | sed -n 's/.*"io.kubernetes.pod.uid": "\([^"]*\)".*/\1/p' | head -n 1)
+  for p in $(${uid:+$c containers ls -q "labels.\"io.kubernetes.pod.uid\"==$uid"}) "$2"; do
+    { $c tasks kill -s KILL "$p"; [ "$p" = "$2" ] || { $c tasks rm -f "$p"; $c containers rm "$p"; }; } >/dev/null 2>&1
+  done
+  exit 0;;
  rmp) shift; for p do [ "$p" = -f ] || { $c tasks rm -f "$p"; $c containers rm "$p"; } 2>/dev/null; done; exit 0;;
  *) exit 0;;
 esac
