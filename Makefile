@@ -81,9 +81,10 @@ check: check-layers check-unit check-cli
 
 check-layers:
 	$(Q)tests/layers.sh
+	$(Q)tests/sizes.sh
 
 check-unit: $(UNIT_BIN)
-	$(Q)for t in $^; do $$t || exit 1; done
+	$(Q)printf '%s\n' $^ | xargs -P 4 -n 1 tests/unit.sh
 
 check-cli: $(B)/hactl
 	$(Q)for t in $(CLI); do HACTL=$(abspath $(B)/hactl) sh $$t || exit 1; echo "  ok $$t"; done
