@@ -188,22 +188,31 @@ int file_mkdirs(const char *path, mode_t mode, struct err *err)
 	return 0;
 }
 
-static const char *home(void)
+/* Caller frees. */
+static char *home(void)
 {
 	const char *dir = getenv("HOME");
-	struct passwd *pw = dir && *dir ? NULL : getpwuid(getuid());
+	struct passwd pw, *found = NULL;
+	char space[4096];
+	char *copy;
 
-	return dir && *dir ? dir : pw ? pw->pw_dir : "/";
+	if (!dir || !*dir)
+		dir = getpwuid_r(getuid(), &pw, space, sizeof(space), &found) == 0 && found ? pw.pw_dir : "/";
+	copy = strdup(dir);
+	if (!copy)
+		abort();
+	return copy;
 }
 
 char *file_resolve(const char *path, const char *base)
 {
 	const char *slash = base && strcmp(base, "-") ? strrchr(base, '/') : NULL;
+	auto_free char *dir = home();
 	char *out;
 	int n;
 
 	if (path[0] == '~' && (!path[1] || path[1] == '/'))
-		n = asprintf(&out, "%s%s", home(), path + 1);
+		n = asprintf(&out, "%s%s", dir, path + 1);
 	else if (path[0] != '/' && slash)
 		n = asprintf(&out, "%.*s%s", (int)(slash - base + 1), base, path);
 	else
