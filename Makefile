@@ -9,7 +9,8 @@ PKGS := yaml-0.1 libssh2 openssl libcurl jansson
 NEEDS_DEPS := deps demo bench check-lab check-all
 ifneq ($(filter-out $(NEEDS_DEPS),$(or $(MAKECMDGOALS),all)),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -lpthread
+# libcurl is loaded when it is needed: pkg/kube/libcurl.c
+PKG_LIBS := $(shell pkg-config --libs $(filter-out libcurl,$(PKGS))) -lpthread -ldl
 TEST_LIBS := $(shell pkg-config --libs cmocka)
 endif
 
