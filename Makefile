@@ -22,6 +22,7 @@ UNIT := $(wildcard tests/unit/*/test_*.c)
 CLI := $(filter-out %/lib.sh,$(wildcard tests/cli/*.sh))
 LAB := $(wildcard tests/lab/scenario-*.sh)
 FUZZ := $(wildcard tests/fuzz/fuzz_*.c)
+CORPORA := $(wildcard tests/fuzz/corpus/*)
 
 LIB := $(B)/libhactl.a
 OBJ := $(SRC:%.c=$(B)/%.o) $(B)/templates.o
@@ -78,7 +79,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(LIB)
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) \
 	$(TEST_LIBS) $(PKG_LIBS)
 
-check: check-layers check-unit check-cli
+check: check-layers check-unit check-corpus check-cli
 
 check-layers:
 	$(Q)tests/layers.sh
@@ -86,6 +87,13 @@ check-layers:
 
 check-unit: $(UNIT_BIN)
 	$(Q)printf '%s\n' $^ | xargs -P 4 -n 1 tests/unit.sh
+
+# What fuzzing came across once, without a fuzzer.
+$(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
+	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -UNDEBUG $(CFLAGS) -Wno-missing-prototypes $(LDFLAGS) -o $@ $(filter %.c,$^) $(LIB) $(PKG_LIBS)
+
+check-corpus: $(CORPORA:tests/fuzz/corpus/%=$(B)/tests/fuzz/fuzz_%)
+	$(Q)for t in $^; do $$t tests/fuzz/corpus/$${t##*/fuzz_} || exit 1; done
 
 check-cli: $(B)/hactl
 	$(Q)for t in $(CLI); do HACTL=$(abspath $(B)/hactl) sh $$t || exit 1; echo "  ok $$t"; done
@@ -112,6 +120,7 @@ check-lab: deps
 
 bench: deps
 	$(Q)$(MAKE) $(B)/hactl
+	$(Q)HACTL=$(B)/hactl tests/bench/migrate
 	$(Q)HACTL=$(B)/hactl tests/bench/bootstrap
 
 # memleak: cppcheck does not know the cleanup attribute; the rest of what is suppressed it gets wrong.
@@ -139,6 +148,6 @@ install: all
 clean:
 	rm -rf build build-san build-fuzz
 
-.PHONY: all deps demo bench check check-all check-lab check-layers check-unit check-cli check-san fuzz lint install clean FORCE
+.PHONY: all deps demo bench check check-all check-lab check-layers check-unit check-corpus check-cli check-san fuzz lint install clean FORCE
 .DELETE_ON_ERROR:
 -include $(OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d)
