@@ -8,12 +8,20 @@
 
 #define MAX_FILE (4 << 20)
 
-/* hactl.yaml says so itself; anything else is taken for kubeadm's. */
+/* hactl.yaml says so itself, at the start of a line; anything else is taken for kubeadm's. */
 static bool is_ours(const struct buf *text)
 {
-	const char *at = strstr(buf_str(text), "hactl/v1");
+	static const char key[] = "apiVersion:";
+	const char *at = buf_str(text);
 
-	return at && memmem(text->data, text->len, "apiVersion", 10);
+	while ((at = strstr(at, key))) {
+		bool line_start = at == buf_str(text) || at[-1] == '\n';
+
+		at += sizeof(key) - 1;
+		if (line_start && !strncmp(at + strspn(at, " \t\"'"), "hactl/", 6))
+			return true;
+	}
+	return false;
 }
 
 static int validate_inventory(const char *path, struct err *err)

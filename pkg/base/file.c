@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -134,14 +135,20 @@ static int write_direct(const char *path, const void *data, size_t len, struct e
 
 int file_replace(const char *path, const char *like, const void *data, size_t len, struct err *err)
 {
-	auto_free char *real = realpath(path, NULL);
+	auto_free char *real = NULL;
 	struct stat st;
 	struct looks looks = { 0600, NULL };
+	bool there = stat(path, &st) == 0;
 
-	if (real && stat(real, &st) == 0 && !S_ISREG(st.st_mode))
-		return write_direct(real, data, len, err);
-	if (stat(real ? real : path, &st) == 0 || (like && stat(like, &st) == 0 && S_ISREG(st.st_mode)))
+	/* Not by its real path: that of /dev/stdout may be "pipe:[4711]". */
+	if (there && !S_ISREG(st.st_mode))
+		return write_direct(path, data, len, err);
+	if (there && !(real = realpath(path, NULL)))
+		return err_errno(err, "%s", path);
+	if (there || (like && stat(like, &st) == 0 && S_ISREG(st.st_mode)))
 		looks = (struct looks){ st.st_mode & 07777, &st };
+	if (!there && lstat(path, &(struct stat){ 0 }) == 0)
+		return err_set(err, ERR_FAILED, "%s: a symbolic link to what is not there", path);
 	return write_renamed(real ? real : path, &looks, data, len, err);
 }
 

@@ -82,6 +82,71 @@ for part in '"ok":true' '"to":"v1beta4"' '"changed":true' '"line":1' '"    - nam
 	grep -qF "$part" got || die "JSON without $part: $(cat got)"
 done
 
+hactl config migrate --old-config broken.yaml -o json >got 2>said && die "a broken file migrates"
+[ "$(cat got)" = '{"ok":false,"file":"broken.yaml","exitStatus":3,"error":{"line":1,"column":1,"message":"the document has no kind"}}' ] ||
+	die "error as data: $(cat got)"
+hactl config migrate -o json >got 2>said && die "no file, but status 0"
+grep -q '"exitStatus":2' got || die "wrong usage as data: $(cat got)"
+
+# where the result goes that is no regular file; the old file as target; a link as target
+old >old.yaml
+hactl config migrate --old-config old.yaml --new-config /dev/stdout 2>said | cmp - want.yaml
+mkfifo pipe
+cat pipe >got &
+hactl config migrate --old-config old.yaml --new-config pipe
+wait
+cmp got want.yaml
+[ -p pipe ] || die "the pipe was replaced"
+if [ -e /dev/full ]; then
+	fails 1 'hactl: /dev/full: No space left on device' hactl config migrate --old-config old.yaml --new-config /dev/full
+	status=0
+	hactl config migrate --old-config old.yaml >/dev/full 2>said || status=$?
+	[ $status = 1 ] && grep -q 'standard output: No space left' said || die "a full disk: $status, $(cat said)"
+fi
+fails 1 'hactl: nowhere/new.yaml: No such file or directory' hactl config migrate --old-config old.yaml --new-config nowhere/new.yaml
+chmod 604 old.yaml
+hactl config migrate --old-config old.yaml --new-config old.yaml
+cmp old.yaml want.yaml
+prints 604 stat -c %a old.yaml
+echo target >target
+ln -sf target new-link
+hactl config migrate --old-config old.yaml --new-config new-link
+[ -L new-link ] && cmp target want.yaml || die "the link's target was not written"
+
+# secrets: moved, shown in a diff, in an error, as data
+cat >secret.yaml <<'EOF'
+apiVersion: kubeadm.k8s.io/v1beta3
+kind: JoinConfiguration
+discovery:
+  tlsBootstrapToken: "geheim"
+  bootstrapToken: {token: abcdef.0123456789abcdef, apiServerEndpoint: a:1}
+  timeout: 5m0s
+controlPlane:
+  certificateKey:
+    geheim
+EOF
+hactl config migrate --old-config secret.yaml | grep -q '^  tlsBootstrapToken: "geheim"$' || die "the result lost a secret"
+hactl config migrate --old-config secret.yaml --diff >got
+hactl config migrate --old-config secret.yaml -o json >>got
+sed 's/apiServerEndpoint/apiServerEndpont/' secret.yaml >bad.yaml
+hactl config migrate --old-config bad.yaml 2>>got && die "a misspelt key is accepted"
+sed 's/^    geheim/    [geheim]/' secret.yaml >bad.yaml
+hactl config validate bad.yaml 2>>got && die "a list as certificateKey is accepted"
+! grep -q 'geheim\|0123456789' got || die "a secret is shown: $(cat got)"
+grep -q '^   tlsBootstrapToken: \*\*\*$' got || die "the diff masks nothing: $(cat got)"
+
+# versions
+old | sed 's/v1beta2/v1beta1/' >old.yaml
+for pair in v1.14:v1beta1 v1.20.2:v1beta2 1.22:v1beta3 v1.30:v1beta3 v1.31.0:v1beta4 v1.99:v1beta4; do
+	hactl config migrate --old-config old.yaml --kubernetes-version "${pair%:*}" >got 2>said
+	grep -q "^apiVersion: kubeadm.k8s.io/${pair#*:}" got || die "$pair: $(cat got)"
+done
+fails 2 'hactl: --kubernetes-version: kubeadm 1.12.0 reads no API version that hactl knows (kubeadm 1.13 and newer)' \
+	hactl config migrate --old-config old.yaml --kubernetes-version v1.12
+hactl config migrate --old-config old.yaml --to kubeadm.k8s.io/v1 >got 2>said
+grep -q '^apiVersion: kubeadm.k8s.io/v1 ' got || die "v1: $(cat got)"
+grep -q 'v1 is experimental' said || die "no word about v1: $(cat said)"
+
 fails 2 'hactl: migrate: --old-config FILE is required' hactl config migrate
 fails 2 'hactl: migrate: stdin has no place; use --new-config' hactl config migrate --old-config - --in-place
 fails 2 "hactl: --to: 'v9' is none of v1beta1, v1beta2, v1beta3, v1beta4, v1" hactl config migrate --old-config old.yaml --to v9
