@@ -33,7 +33,13 @@ begin=$(($(wc -c <"$log") + 1))
 	rc=$?
 	# a join's holds a token
 	[ "$verb" = init ] || rm -f "$config"
-	[ $rc != 0 ] || [ "$part" = prepare ] || rm -rf "$begun" "$dir/pki-before"
+	# kubeadm that only failed its own checks leaves nothing, and so do we
+	if [ $rc = 0 ]; then
+		[ "$part" = prepare ] || rm -rf "$begun" "$dir/pki-before"
+	elif [ ! -f /etc/kubernetes/kubelet.conf ] && [ -z "$(ls -A /etc/kubernetes/manifests 2>/dev/null)" ]; then
+		rm -rf "$begun" "$dir/pki-before"
+		rmdir /etc/kubernetes/pki /etc/kubernetes 2>/dev/null
+	fi
 	exit $rc
 ) &
 pid=$!
