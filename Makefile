@@ -80,6 +80,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(LIB)
 	$(TEST_LIBS) $(PKG_LIBS)
 
 check: check-layers check-unit check-corpus check-cli
+	@echo "check: all passed"
 
 check-layers:
 	$(Q)tests/layers.sh

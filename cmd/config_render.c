@@ -79,8 +79,6 @@ static int render_kubeadm(struct wish *w, const struct steps_run *run, struct st
 
 	if (!(w->parts & KUBEADM))
 		return 0;
-	if (!n->facts.kubeadm_text && (!version || !strncmp(version, "stable", 6)))
-		return err_set(err, ERR_USAGE, "which kubeadm do the nodes have?  Give --kubeadm-version vX.Y.Z, or --from-nodes");
 	if (!n->facts.kubeadm_text || w->opts->kubeadm_version) {
 		if (kubeadm_parse_version(version, &n->facts.kubeadm, err) < 0)
 			return -1;
@@ -105,6 +103,15 @@ static int ensure_password(struct steps_run *run, struct err *err)
 	return 0;
 }
 
+static int check_version(const struct wish *w, const struct steps_run *run, struct err *err)
+{
+	const char *version = w->opts->kubeadm_version ? w->opts->kubeadm_version : run->inv->kubernetes_version;
+
+	if (version && strncmp(version, "stable", 6) && strncmp(version, "latest", 6))
+		return 0;
+	return err_set(err, ERR_USAGE, "which kubeadm do the nodes have?  Give --kubeadm-version vX.Y.Z, or --from-nodes");
+}
+
 static int render(struct steps_run *run, void *data, struct err *err)
 {
 	struct wish *w = data;
@@ -112,9 +119,14 @@ static int render(struct steps_run *run, void *data, struct err *err)
 	for (size_t i = 0; i < run->n; i++)
 		if (!run->nodes[i].address && steps_resolve(&run->nodes[i], err) < 0)
 			return err_wrap(err, "%s", run->nodes[i].inv->name);
+	if (w->parts & KUBEADM && !w->opts->from_nodes && check_version(w, run, err) < 0)
+		return -1;
 	steps_fill_peers(run);
 	if (ensure_password(run, err) < 0)
 		return -1;
+	if (w->parts & KEEPALIVED && !w->opts->from_nodes && !w->opts->out && !run->inv->vip.interface &&
+	    steps_uses_keepalived(run))
+		fprintf(stderr, "hactl: note: " STEPS_NO_INTERFACE " and the VIP's prefix length stand for what the nodes tell; --from-nodes asks them\n");
 	for (size_t i = 0; i < run->n; i++) {
 		struct steps_node *n = &run->nodes[i];
 

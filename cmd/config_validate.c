@@ -8,20 +8,11 @@
 
 #define MAX_FILE (4 << 20)
 
-/* hactl.yaml says so itself, at the start of a line; anything else is taken for kubeadm's. */
+/* kubeadm's documents, and those that go with them, are of groups below k8s.io; what is not is
+ * taken for hactl.yaml, which then says what it lacks. */
 static bool is_ours(const struct buf *text)
 {
-	static const char key[] = "apiVersion:";
-	const char *at = buf_str(text);
-
-	while ((at = strstr(at, key))) {
-		bool line_start = at == buf_str(text) || at[-1] == '\n';
-
-		at += sizeof(key) - 1;
-		if (line_start && !strncmp(at + strspn(at, " \t\"'"), "hactl/", 6))
-			return true;
-	}
-	return false;
+	return !strstr(buf_str(text), "k8s.io/") || strstr(buf_str(text), "apiVersion: hactl/");
 }
 
 static int validate_inventory(const char *path, struct err *err)
@@ -31,7 +22,7 @@ static int validate_inventory(const char *path, struct err *err)
 	if (inventory_load(path, &inv, err) < 0)
 		return -1;
 	for (size_t i = 0; i < inv.warnings.n; i++)
-		fprintf(stderr, "%s\n", inv.warnings.v[i]);
+		fprintf(stderr, "warning: %s\n", inv.warnings.v[i]);
 	return 0;
 }
 

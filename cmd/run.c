@@ -177,8 +177,10 @@ int run_command(const struct run_opts *o, const struct run_spec *spec, struct er
 		rc = run_nodes(o, spec, &inv, &run, &display, err);
 	if (rc == 0 && o->dry_run && run.plan.would_change)
 		err->kind = ERR_CHANGE;
-	if (!display)
-		display = open_display(o, spec, &run);
+	if (!display || (rc < 0 && spec->quiet && run_is_json(o))) {
+		term_free(display);
+		display = open_display(o, run_is_json(o) ? &(struct run_spec){ .command = spec->command } : spec, &run);
+	}
 	if (rc < 0 || !spec->quiet)
 		term_result(display, &(struct term_result){
 			.err = rc < 0 ? err : NULL, .changed = run.plan.changed,

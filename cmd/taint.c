@@ -85,6 +85,9 @@ static int change_all(struct steps_run *run, void *data, struct err *err)
 	for (size_t i = 0; i < names.n; i++)
 		if (change(run, w, names.v[i], err) < 0)
 			return -1;
+	if (run->inv->schedulable != w->opts->remove)
+		fprintf(stderr, "hactl: note: %s says schedulable: %s, so the next apply undoes this\n", run->inv->path,
+			run->inv->schedulable ? "true" : "false");
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/socket.h>
 
 #include "base/file.h"
@@ -248,6 +249,10 @@ int inventory_load(const char *path, struct inventory *inv, struct err *err)
 	r->path = inv->path;
 	if (file_read(path, BYTES_MAX, &text, err) < 0) {
 		err->kind = ERR_CONFIG;
+		if (strcmp(path, "-") && access(path, F_OK) < 0) {
+			err_clear(err);
+			err_set(err, ERR_CONFIG, "%s: there is no such file; 'hactl config init' writes one, -c FILE names another", path);
+		}
 	} else {
 		r->stream = yaml_parse(name, buf_str(&text), text.len, &limits, err);
 		if (r->stream && !read_cluster(r, inv, err))

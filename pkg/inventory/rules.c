@@ -232,7 +232,8 @@ const struct inv_rule inv_host_rule = {
 	"an IPv4 or IPv6 address that a host can have, or a DNS name", NULL, is_host,
 };
 const struct inv_rule inv_endpoint_rule = {
-	"HOST or HOST:PORT, where HOST is an address (IPv6 in brackets) or a DNS name", NULL,
+	"HOST or HOST:PORT, where HOST is an address (IPv6 in brackets) or a DNS name and PORT "
+	"is 1 to 65535", NULL,
 	is_endpoint,
 };
 const struct inv_rule inv_vip_rule = {

@@ -208,6 +208,8 @@ static int look_for_cluster(struct plan_node *p, bool *done, struct err *err)
 
 	*done = true;
 	run->seed = find_seed(run);
+	if (!run->seed && run->plan.nfailed)
+		return 0; /* why is told already */
 	if (!run->seed)
 		return err_set(err, ERR_CONNECT, "no control-plane node can be reached");
 	narrow_targets(run);

@@ -125,7 +125,9 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 	if (put_config(n, path, config, err) == 0)
 		rc = remote_run(n->remote, &cmd, &res, err);
 	fclose(l.log);
-	if (rc < 0)
+	if (rc < 0 && (err->kind == ERR_INTERRUPTED || err->kind == ERR_CONNECT))
+		err_wrap(err, "kubeadm %s goes on without us, the same command waits for its end", verb);
+	else if (rc < 0)
 		err_wrap(err, "kubeadm %s", verb);
 	else if (res.status != 0)
 		rc = explain(n, verb, res.status, &l, err);

@@ -121,13 +121,11 @@ static const char *other_name(const struct steps_node *n)
 /* Only where it is certain that the node is no member: the advice would take a member apart. */
 static void check_remains(struct steps_node *n)
 {
-	const char *check, *what = remains_of(n, &check), *name = other_name(n);
+	const char *check, *what = remains_of(n, &check);
 
 	if (!what || ignored(n->run, check))
 		return;
-	if (name)
-		PROBLEM(n, "write that name in hactl.yaml", "the cluster calls this node '%s'", name);
-	else if (n->run->api && n->facts.has_kubelet_conf)
+	if (n->run->api && n->facts.has_kubelet_conf)
 		PROBLEM(n, "if it may be emptied, run 'kubeadm reset' on it",
 			"%s is there, but the cluster behind %s does not know this node", what,
 			n->run->inv->endpoint);
@@ -162,8 +160,14 @@ static void check_endpoint(struct steps_node *n)
 /* What only matters as long as the node is no member. */
 static void check_newcomer(struct steps_node *n)
 {
+	const char *name = n->facts.has_kubelet_conf ? other_name(n) : NULL;
+
 	if (!n->run->cluster_known && (n->facts.has_kubelet_conf || *n->facts.manifests))
 		return; /* it may well be a member */
+	if (name) {
+		PROBLEM(n, "write that name in hactl.yaml", "the cluster calls this node '%s'", name);
+		return;
+	}
 	check_address(n);
 	check_endpoint(n);
 	if (n->facts.swaps && !ignored(n->run, "Swap"))
@@ -315,6 +319,26 @@ static void check_clocks(struct steps_run *run)
 	}
 }
 
+/* Members got theirs when they joined; one that lost a file stops working some day. */
+static void check_member(struct steps_node *n)
+{
+	const struct steps_run *run = n->run;
+	auto_strs struct strs differ = STRS_INIT;
+	auto_free char *list = NULL;
+
+	for (size_t i = 0; i < run->pki_names.n; i++) {
+		const struct facts_file *ours = facts_pki(&run->seed->facts, run->pki_names.v[i]);
+		const struct facts_file *its = facts_pki(&n->facts, run->pki_names.v[i]);
+
+		if (ours && (!its || strcmp(ours->sha256, its->sha256)))
+			strs_add(&differ, run->pki_names.v[i]);
+	}
+	list = strs_join(&differ, ", ");
+	if (differ.n)
+		plan_warn(&n->run->plan, n->inv->name, "its PKI is not that of %s (%s); 'hactl certs push %s' copies it",
+			  run->seed->inv->name, list, n->inv->name);
+}
+
 static void check_node(struct steps_node *n)
 {
 	bool vip = n->inv->control_plane && steps_uses_keepalived(n->run);
@@ -322,6 +346,8 @@ static void check_node(struct steps_node *n)
 	check_programs(n);
 	if (!steps_in_cluster(n))
 		check_newcomer(n);
+	else if (n->inv->control_plane && n != n->run->seed)
+		check_member(n);
 	if (vip)
 		check_vip(n);
 	if (vip)

@@ -104,38 +104,41 @@ static const char *label_of(const struct kube_node *k, const char *key, size_t l
 	return NULL;
 }
 
-static bool labels_hold(const struct inv_node *inv, const struct kube_node *k)
+static bool has_own_taint(const struct kube_node *k, const struct inv_taint *t)
 {
+	for (size_t i = 0; i < k->ntaints; i++)
+		if (!strcmp(k->taints[i].key, t->key) && !strcmp(k->taints[i].effect, t->effect) &&
+		    !strcmp(k->taints[i].value ? k->taints[i].value : "", t->value ? t->value : ""))
+			return true;
+	return false;
+}
+
+/* What the node lacks, as a person would say it.  schedulable: false leaves kubeadm's own taint
+ * alone, under whichever of its names. */
+static void list_lacks(const struct steps_node *n, const struct kube_node *k, struct strs *lacks)
+{
+	const struct inv_node *inv = n->inv;
+	bool schedulable = n->run->inv->schedulable;
+
 	for (size_t i = 0; i < inv->labels.n; i++) {
 		const char *eq = strchr(inv->labels.v[i], '=');
 		const char *has = eq ? label_of(k, inv->labels.v[i], (size_t)(eq - inv->labels.v[i])) : NULL;
 
 		if (!has || strcmp(has, eq + 1))
-			return false;
+			strs_printf(lacks, "label %s", inv->labels.v[i]);
 	}
-	return true;
+	for (size_t i = 0; i < inv->ntaints; i++)
+		if (!has_own_taint(k, &inv->taints[i]))
+			strs_printf(lacks, "taint %s:%s", inv->taints[i].key, inv->taints[i].effect);
+	if (inv->control_plane && steps_has_control_plane_taint(k) == schedulable)
+		strs_add(lacks, schedulable ? "no control-plane taint (schedulable: true)" :
+					      "the control-plane taint (schedulable: false)");
 }
 
-static bool taints_hold(const struct inv_node *inv, const struct kube_node *k)
-{
-	for (size_t i = 0; i < inv->ntaints; i++) {
-		bool found = false;
-
-		for (size_t j = 0; j < k->ntaints; j++)
-			found |= !strcmp(k->taints[j].key, inv->taints[i].key) &&
-				 !strcmp(k->taints[j].effect, inv->taints[i].effect) &&
-				 !strcmp(k->taints[j].value ? k->taints[j].value : "",
-					 inv->taints[i].value ? inv->taints[i].value : "");
-		if (!found)
-			return false;
-	}
-	return true;
-}
-
-/* schedulable: false leaves kubeadm's own taint alone, under whichever of its names. */
 static int check_marks(struct plan_node *p, bool *done, struct err *err)
 {
 	struct steps_node *n = steps_node(p);
+	auto_strs struct strs lacks = STRS_INIT;
 	const struct kube_node *k;
 	int rc = 0;
 
@@ -143,11 +146,14 @@ static int check_marks(struct plan_node *p, bool *done, struct err *err)
 		return -1;
 	pthread_mutex_lock(&n->run->lock);
 	k = steps_member(n->run, n->inv->name);
-	if (!k)
+	if (k)
+		list_lacks(n, k, &lacks);
+	else
 		rc = err_set(err, ERR_UNHEALTHY, "the API does not list the node");
-	*done = k && labels_hold(n->inv, k) && taints_hold(n->inv, k) &&
-		(!n->inv->control_plane || steps_has_control_plane_taint(k) != n->run->inv->schedulable);
 	pthread_mutex_unlock(&n->run->lock);
+	*done = lacks.n == 0;
+	for (size_t i = 0; i < lacks.n && p->plan->dry_run; i++)
+		plan_note(p->plan, p->name, "would get %s", lacks.v[i]);
 	return rc;
 }
 

@@ -34,7 +34,7 @@ static void set(json_t *o, const char *key, const char *value)
 
 static void put(json_t *o)
 {
-	char *line = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
+	char *line = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6));
 
 	if (!line)
 		abort();

@@ -51,39 +51,45 @@ void term_plain_line(struct term *t, const struct term_event *e, FILE *out)
 	else if (!strcmp(e->kind, "warning"))
 		print_text(t, e, "warning: ", "\033[33m", out);
 	else if (!strcmp(e->kind, "diff"))
-		print_text(t, e, "", "", out);
+		term_print_safe(out, e->text); /* as patch(1) takes it: the node is in its file names */
 	else if (!strcmp(e->kind, "note"))
 		print_text(t, e, "", "", out);
-	else if (!strcmp(e->kind, "progress"))
-		fprintf(out, "%s: %s: %s\n", e->node, e->step, e->text);
 }
 
-/* Did the node say so already? */
-static bool repeats(struct term *t, const struct term_event *e)
+static struct term_row *row_of(struct term *t, const char *node)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		struct term_row *r = &t->rows[i];
-
-		if (!e->node || strcmp(r->node, e->node))
-			continue;
-		if (r->text && !strcmp(r->text, e->text))
-			return true;
-		free(r->text);
-		r->text = strdup(e->text);
-	}
-	return false;
+	for (size_t i = 0; i < t->n; i++)
+		if (node && !strcmp(t->rows[i].node, node))
+			return &t->rows[i];
+	return &t->all;
 }
 
-/* Looking is only worth a line when it took its time or failed. */
+static void plain_progress(struct term *t, const struct term_event *e)
+{
+	struct term_row *r = row_of(t, e->node);
+
+	if (r->text && !strcmp(r->text, e->text))
+		return;
+	free(r->text);
+	r->text = strdup(e->text);
+	fprintf(stderr, "%s: %s: ", e->node, r->title ? r->title : e->step);
+	term_print_safe(stderr, e->text);
+	fputc('\n', stderr);
+}
+
+/* What a step that only looks has seen is told by its notes and problems. */
 static void plain_event(struct term *t, const struct term_event *e)
 {
 	bool step = !strcmp(e->kind, "step");
 
-	if (step && (e->mark == TERM_RUNNING || (e->mark == TERM_LOOKED && e->step_ms < 1000)))
+	if (!strcmp(e->kind, "progress")) {
+		plain_progress(t, e);
 		return;
-	if (!strcmp(e->kind, "progress") && repeats(t, e))
-		return;
-	term_plain_line(t, e, stderr);
+	}
+	if (step)
+		row_of(t, e->node)->title = e->title;
+	if (!step || (e->mark != TERM_RUNNING && e->mark != TERM_LOOKED))
+		term_plain_line(t, e, stderr);
 }
 
 static void plain_result(struct term *t, const struct term_result *r)

@@ -29,4 +29,4 @@ grep -q 'auth_pass s3cretpw$' rendered/beta/keepalived.conf || die "the file lac
 
 fails 2 "hactl: 'omega' is no node of hactl.yaml" hactl config render keepalived omega
 sed -i /kubernetesVersion/d hactl.yaml
-fails 2 "hactl: alpha: which kubeadm do the nodes have?  Give --kubeadm-version vX.Y.Z, or --from-nodes" hactl config render kubeadm alpha
+fails 2 "hactl: which kubeadm do the nodes have?  Give --kubeadm-version vX.Y.Z, or --from-nodes" hactl config render kubeadm alpha
