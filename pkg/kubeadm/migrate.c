@@ -14,7 +14,7 @@
 
 struct move {
 	const struct kubeadm_change *change;
-	char *text;
+	char *text, *above; /* above: NULL, or lines of comment that come along */
 };
 
 struct hop {
@@ -115,6 +115,23 @@ static char *scalar_text(const struct yaml_stream *s, const struct yaml_node *n,
 	return buf_detach(&out);
 }
 
+/* The comment above the value's key without its indentation; NULL: none. */
+static char *text_above(const struct yaml_stream *s, const struct yaml_node *n)
+{
+	size_t len, left = 0;
+	const char *at = yaml_comment_above(s, n, &left);
+	struct buf out = BUF_INIT;
+
+	for (; at && left; at += len, left -= len) {
+		const char *sign = memchr(at, '#', left);
+
+		len = (size_t)((const char *)memchr(at, '\n', left) + 1 - at);
+		buf_add(&out, sign, strcspn(sign, "\r\n"));
+		buf_puts(&out, "\n");
+	}
+	return at ? buf_detach(&out) : NULL;
+}
+
 static int move_field(struct hop *h, const struct kubeadm_doc *d, const struct kubeadm_change *c,
 		      const struct yaml_node *n)
 {
@@ -123,7 +140,8 @@ static int move_field(struct hop *h, const struct kubeadm_doc *d, const struct k
 	bool comment = wanted && c->op == OP_MOVE && takes_comment(h->config, c, n);
 
 	if (wanted && h->nmoves < MOVES_MAX)
-		h->moves[h->nmoves++] = (struct move){ c, scalar_text(h->config->stream, n, comment) };
+		h->moves[h->nmoves++] = (struct move){ c, scalar_text(h->config->stream, n, comment),
+						       comment ? text_above(h->config->stream, n) : NULL };
 	return c->op == OP_MOVE ? remove_field(h, d, n, comment) : 0;
 }
 
@@ -218,7 +236,7 @@ static int make_moves(struct hop *h, struct kubeadm_config **c)
 		const struct kubeadm_change *change = h->moves[i].change;
 		const struct kubeadm_doc *d = kubeadm_doc(*c, change->to_kind);
 		const struct yaml_node *there = d ? yaml_find(d->root, change->to_path) : NULL;
-		const struct yaml_new value = { .raw = h->moves[i].text };
+		const struct yaml_new value = { .raw = h->moves[i].text, .above = h->moves[i].above };
 
 		/* kubeadm_migrate_check has seen to it that both say the same. */
 		if (!yaml_is_null(there))
@@ -232,8 +250,10 @@ static int make_moves(struct hop *h, struct kubeadm_config **c)
 static void hop_release(struct hop *h)
 {
 	yaml_edit_release(&h->edit);
-	for (size_t i = 0; i < h->nmoves; i++)
+	for (size_t i = 0; i < h->nmoves; i++) {
 		free(h->moves[i].text);
+		free(h->moves[i].above);
+	}
 }
 
 /* One version further.  Without a change *next stays NULL: the documents only count as of the new

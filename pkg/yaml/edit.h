@@ -35,20 +35,27 @@ void yaml_edit_splice(struct yaml_edit *e, size_t start, size_t end, const char 
 void yaml_edit_apply(const struct yaml_stream *s, struct yaml_edit *e, struct buf *out);
 
 /* Takes a map's entry out.  Comments stay: what followed the value on its line becomes a line of
- * its own, or goes, too, when with_comment says so.  A map that loses its only entry becomes {}. */
+ * its own.  Those behind the value and directly above its key go, too, when with_comment says so.
+ * A map that loses its only entry becomes {}. */
 void yaml_edit_remove(struct yaml_edit *e, const struct yaml_stream *s,
 		      const struct yaml_node *value, bool with_comment);
 
 /* The comment behind a value on its line, "#" included; NULL: none.  Not NUL-terminated. */
 const char *yaml_comment_behind(const struct yaml_stream *s, const struct yaml_node *n, size_t *len);
 
-/* A value to be written; exactly one is set. */
+/* The lines of comment directly above an entry of a map in block style, as far as they are indented
+ * like its key; each with its line end.  NULL: none.  Not NUL-terminated. */
+const char *yaml_comment_above(const struct yaml_stream *s, const struct yaml_node *n, size_t *len);
+
+/* A value to be written; exactly one is set, besides above. */
 struct yaml_new {
 	const char *string;         /* quoted where needed */
 	const char *raw;            /* one line of YAML that is also good in flow style; with a
 				     * comment only for a map in block style */
 	const char *const *strings; /* a list; ends in NULL */
 	const char *const *pairs;   /* a list of one map: key, string, key, string, NULL */
+	const char *above;          /* lines of comment for above the key, each with "\n"; only for
+				     * a value that a map in block style does not have yet */
 };
 
 /* Sets the value at a path below a map of the stream: replaces it, or inserts what is missing

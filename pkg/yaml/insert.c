@@ -149,12 +149,22 @@ static void add_key(struct buf *out, const char *key, size_t len, const struct s
 	buf_puts(out, ":");
 }
 
+static void add_comment_lines(struct buf *out, const char *lines, int indent, const struct style *style)
+{
+	for (size_t len; *lines; lines += len + 1) {
+		len = strcspn(lines, "\n");
+		buf_printf(out, "%*s%.*s%s", indent, "", (int)len, lines, style->line_end);
+	}
+}
+
 /* "a.b.c" and a value as lines of block style, the first key at indent. */
 static void add_block(struct buf *out, const char *path, const struct yaml_new *v, int indent,
 		      const struct style *style)
 {
 	size_t len = strcspn(path, ".");
 
+	if (!path[len] && v->above)
+		add_comment_lines(out, v->above, indent, style);
 	buf_printf(out, "%*s", indent, "");
 	add_key(out, path, len, style);
 	if (path[len]) {

@@ -139,6 +139,34 @@ const char *yaml_comment_behind(const struct yaml_stream *s, const struct yaml_n
 	return *at == '#' ? at : NULL;
 }
 
+/* Where what stands before an entry ends: the entry before it, or the key of the map. */
+static size_t end_before(const struct yaml_node *value)
+{
+	const struct yaml_node *map = value->parent, *before = NULL;
+
+	for (const struct yaml_node *n = map->child; n != value; n = n->next)
+		before = n;
+	return before ? before->end : map->key ? map->key->end : 0;
+}
+
+const char *yaml_comment_above(const struct yaml_stream *s, const struct yaml_node *n, size_t *len)
+{
+	size_t key_line = line_start(s, n->key->start), start = key_line, before = end_before(n);
+	size_t indent = n->key->start - key_line;
+
+	if (n->parent->flow || key_line + strspn(s->text + key_line, " ") != n->key->start)
+		return NULL;
+	while (start > before) {
+		size_t line = line_start(s, start - 1);
+
+		if (line < before || strspn(s->text + line, " ") != indent || s->text[line + indent] != '#')
+			break;
+		start = line;
+	}
+	*len = key_line - start;
+	return *len ? s->text + start : NULL;
+}
+
 /* The lines go when nothing else is on them; a comment behind the value stays. */
 static void remove_block_entry(struct yaml_edit *e, const struct yaml_stream *s,
 			       const struct yaml_node *value, bool with_comment)
@@ -146,6 +174,9 @@ static void remove_block_entry(struct yaml_edit *e, const struct yaml_stream *s,
 	size_t comment;
 	size_t start = value->key->start, end = value->end, line = line_start(s, start);
 	bool alone = line + strspn(s->text + line, " ") == start;
+
+	if (with_comment && yaml_comment_above(s, value, &comment))
+		line -= comment;
 
 	if (end > start && s->text[end - 1] == '\n') {
 		yaml_edit_splice(e, alone ? line : start, end, "");

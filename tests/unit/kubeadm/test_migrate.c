@@ -39,6 +39,7 @@ static const char *const cluster[] = {
 	"controllerManager:\n    extraArgs: &x\n        v: '4'\n\n        # c\n        w: |\n          z\n",
 	"etcd:\n  local:\n    extraArgs:\n      # none\n    dataDir: /x\n",
 	"networking: {podSubnet: 10.0.0.0/8}\n\n# end\n",
+	"featureGates: &g {A: true}\n",
 };
 
 static const char *const init[] = {
@@ -66,7 +67,7 @@ static unsigned add_document(struct buf *out, const char *kind, const char *cons
 }
 
 /* Which pieces and documents there are, by the seed's bits. */
-static void make(unsigned seed, struct buf *out)
+static void add_documents(unsigned seed, struct buf *out)
 {
 	bool cluster_first = seed & 1, with_join = seed & 2;
 
@@ -79,10 +80,27 @@ static void make(unsigned seed, struct buf *out)
 		seed = add_document(out, "InitConfiguration", init, COUNT(init), seed);
 	if (!cluster_first)
 		add_document(out, "ClusterConfiguration", cluster, COUNT(cluster), seed);
-	buf_puts(out, "---\napiVersion: x/v1\nkind: Other\na:   b # c\n");
 }
 
-#define SEEDS 400
+static const char foreign[] = "a:   b # c";
+
+/* Every third has CRLF, every fifth a byte order mark, every seventh no end of its last line. */
+static void make(unsigned i, struct buf *out)
+{
+	auto_buf struct buf text = BUF_INIT;
+
+	add_documents(i * 2654435761u >> (32 - BITS), &text);
+	buf_printf(&text, "---\napiVersion: x/v1\nkind: Other\n%s%s", foreign, i % 7 ? "\n" : "");
+	if (i % 5 == 0)
+		buf_puts(out, "\xef\xbb\xbf");
+	for (const char *s = buf_str(&text); *s; s++) {
+		if (*s == '\n' && i % 3 == 0)
+			buf_puts(out, "\r");
+		buf_add(out, s, 1);
+	}
+}
+
+#define SEEDS 300
 
 static void any_chain_of_hops_equals_one_jump(void **state)
 {
@@ -90,15 +108,16 @@ static void any_chain_of_hops_equals_one_jump(void **state)
 	for (unsigned i = 0; i < SEEDS; i++) {
 		auto_buf struct buf text = BUF_INIT, jump = BUF_INIT;
 
-		make(i * 2654435761u >> (32 - BITS), &text);
-		migrate(&text, KUBEADM_V1BETA4, &jump);
-		for (unsigned stops = 0; stops < 4; stops++) {
-			auto_buf struct buf two = BUF_INIT, three = BUF_INIT, four = BUF_INIT;
+		make(i, &text);
+		migrate(&text, KUBEADM_V1, &jump);
+		for (unsigned stops = 0; stops < 8; stops++) {
+			auto_buf struct buf two = BUF_INIT, three = BUF_INIT, four = BUF_INIT, five = BUF_INIT;
 
 			migrate(&text, stops & 1 ? KUBEADM_V1BETA2 : KUBEADM_V1BETA1, &two);
 			migrate(&two, stops & 2 ? KUBEADM_V1BETA3 : KUBEADM_V1BETA2, &three);
-			migrate(&three, KUBEADM_V1BETA4, &four);
-			assert_string_equal(buf_str(&four), buf_str(&jump));
+			migrate(&three, stops & 4 ? KUBEADM_V1BETA4 : KUBEADM_V1BETA3, &four);
+			migrate(&four, KUBEADM_V1, &five);
+			assert_string_equal(buf_str(&five), buf_str(&jump));
 		}
 	}
 }
@@ -109,11 +128,29 @@ static void migrating_twice_changes_nothing(void **state)
 	for (unsigned i = 0; i < SEEDS; i++) {
 		auto_buf struct buf text = BUF_INIT, once = BUF_INIT, twice = BUF_INIT;
 
-		make(i * 2654435761u >> (32 - BITS), &text);
+		make(i, &text);
 		migrate(&text, KUBEADM_V1BETA4, &once);
 		migrate(&once, KUBEADM_V1BETA4, &twice);
 		assert_string_equal(buf_str(&once), buf_str(&twice));
-		assert_non_null(strstr(buf_str(&once), "apiVersion: x/v1\nkind: Other\na:   b # c\n"));
+		assert_non_null(strstr(buf_str(&once), foreign));
+	}
+}
+
+static void line_ends_stay_of_one_kind(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < SEEDS; i++) {
+		auto_buf struct buf text = BUF_INIT, moved = BUF_INIT;
+		size_t lines = 0, returns = 0;
+
+		make(i, &text);
+		migrate(&text, KUBEADM_V1BETA4, &moved);
+		for (const char *s = buf_str(&moved); *s; s++) {
+			lines += *s == '\n';
+			returns += *s == '\r' && s[1] == '\n';
+		}
+		assert_int_equal(returns, i % 3 ? 0 : lines);
+		assert_int_equal(buf_str(&moved)[moved.len - 1] == '\n', i % 7 != 0);
 	}
 }
 
@@ -133,7 +170,7 @@ static void no_comment_is_lost(void **state)
 	for (unsigned i = 0; i < SEEDS; i++) {
 		auto_buf struct buf text = BUF_INIT, moved = BUF_INIT;
 
-		make(i * 2654435761u >> (32 - BITS), &text);
+		make(i, &text);
 		migrate(&text, KUBEADM_V1BETA4, &moved);
 		assert_int_equal(count_comments(&moved), count_comments(&text));
 	}
@@ -157,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_chain_of_hops_equals_one_jump),
 		cmocka_unit_test(migrating_twice_changes_nothing),
+		cmocka_unit_test(line_ends_stay_of_one_kind),
 		cmocka_unit_test(no_comment_is_lost),
 		cmocka_unit_test(hundred_thousand_arguments_become_a_list),
 	};

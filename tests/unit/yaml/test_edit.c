@@ -159,6 +159,29 @@ static void a_flow_entry_goes_with_its_comma(void **state)
 	removed("a: {b: 1, # x\n  c: 2 # y\n }\n", "a.c", "a: {b: 1 # x\n   # y\n }\n");
 }
 
+static void a_comment_above_may_go_with_its_entry(void **state)
+{
+	auto_yaml struct yaml_stream *s = parse("m:\n  # of m\n\n  # of a\n  a: 1 # one\n   # deeper\n  b: 2\n");
+	struct yaml_edit e = YAML_EDIT_INIT;
+	size_t len;
+
+	(void)state;
+	assert_ptr_equal(yaml_comment_above(s, yaml_find(yaml_root(s, 0), "m.b"), &len), NULL);
+	assert_memory_equal(yaml_comment_above(s, yaml_find(yaml_root(s, 0), "m.a"), &len), "  # of a\n", 9);
+	assert_int_equal(len, 9);
+	yaml_edit_remove(&e, s, yaml_find(yaml_root(s, 0), "m.a"), true);
+	becomes(s, &e, "m:\n  # of m\n\n   # deeper\n  b: 2\n");
+}
+
+static void comment_lines_are_put_above(void **state)
+{
+	const struct yaml_new v = { .raw = "1 # one", .above = "# a\n# b\n" };
+
+	(void)state;
+	set("m:\r\n    x: y\r\n", "m.p.o", &v,
+	    "m:\r\n    x: y\r\n    p:\r\n        # a\r\n        # b\r\n        o: 1 # one\r\n");
+}
+
 static void documents_come_and_go(void **state)
 {
 	auto_yaml struct yaml_stream *s = parse("# top\na: 1\n---\nb: 2\n--- # third\nc: 3");
@@ -250,6 +273,8 @@ int main(void)
 		cmocka_unit_test(lists_of_maps_are_written),
 		cmocka_unit_test(an_entry_goes_and_its_comments_stay),
 		cmocka_unit_test(a_flow_entry_goes_with_its_comma),
+		cmocka_unit_test(a_comment_above_may_go_with_its_entry),
+		cmocka_unit_test(comment_lines_are_put_above),
 		cmocka_unit_test(documents_come_and_go),
 		cmocka_unit_test(comments_of_a_document_may_stay),
 		cmocka_unit_test(documents_are_split_as_old_readers_do),
