@@ -38,12 +38,22 @@ static const char *name_of(const struct yaml_node *n)
 	return "document";
 }
 
+/* kubeadm's reader knows more tags (!!binary), and takes unknown ones for strings. */
+static int check_tag(struct checking *c, const struct yaml_node *n)
+{
+	if (n->key && n->key->odd_tag)
+		n = n->key;
+	return n->odd_tag ? yaml_error(c->config->stream, n, c->err, "this tag is not known here; remove it") : 0;
+}
+
 static int check_strings(struct checking *c, const struct yaml_node *n, enum yaml_type type)
 {
 	if (n->type != type)
 		return wrong_type(c, n, name_of(n), type == YAML_SEQ ? "a list of strings"
 								      : "a map of strings");
 	for (const struct yaml_node *item = n->child; item; item = item->next) {
+		if (check_tag(c, item) < 0)
+			return -1;
 		if (item->merge) {
 			for (const struct yaml_node *m = item->type == YAML_SEQ ? item->child : item; m;
 			     m = item->type == YAML_SEQ ? m->next : NULL)
@@ -56,15 +66,30 @@ static int check_strings(struct checking *c, const struct yaml_node *n, enum yam
 	return 0;
 }
 
+static int check_bools(struct checking *c, const struct yaml_node *n);
+
+static int check_merged_bools(struct checking *c, const struct yaml_node *merge)
+{
+	const struct yaml_node *list = merge->type == YAML_SEQ ? merge->child : NULL;
+	int rc = list ? 0 : check_bools(c, merge);
+
+	for (const struct yaml_node *m = list; m && rc == 0; m = m->next)
+		rc = check_bools(c, m);
+	return rc;
+}
+
 static int check_bools(struct checking *c, const struct yaml_node *n)
 {
 	bool b;
 
 	if (n->type != YAML_MAP)
 		return wrong_type(c, n, name_of(n), "a map of true and false");
-	for (const struct yaml_node *item = n->child; item; item = item->next)
-		if (!item->merge && yaml_bool(item, &b) < 0)
+	for (const struct yaml_node *item = n->child; item; item = item->next) {
+		if (check_tag(c, item) < 0 || (item->merge && check_merged_bools(c, item) < 0))
+			return -1;
+		if (!item->merge && !yaml_is_null(item) && yaml_bool(item, &b) < 0)
 			return wrong_type(c, item, name_of(item), "true or false");
+	}
 	return 0;
 }
 
@@ -102,6 +127,8 @@ static int check_items(struct checking *c, const struct kubeadm_field *f, const 
 
 static int check_value(struct checking *c, const struct kubeadm_field *f, const struct yaml_node *n)
 {
+	if (check_tag(c, n) < 0)
+		return -1;
 	if (f->type == ANY || yaml_is_null(n))
 		return 0;
 	switch (f->type) {

@@ -118,7 +118,8 @@ static void add_place(const struct place *at, struct buf *out, const char *fmt, 
 
 	if (vasprintf(&msg, fmt, ap) < 0)
 		abort();
-	buf_printf(out, "%s:%d:%d: ", at->name, at->line, at->column);
+	visible_add(out, at->name, strlen(at->name));
+	buf_printf(out, ":%d:%d: ", at->line, at->column);
 	visible_add(out, msg, strlen(msg));
 }
 

@@ -224,7 +224,8 @@ static int take_tag(struct parse *p, struct yaml_node *n, const unsigned char *t
 				return yaml_error(p->s, n, p->err, "the tag !!%s does not fit", known[i]);
 			return 0;
 		}
-	return yaml_error(p->s, n, p->err, "the tag '%s' is not known here", name);
+	n->odd_tag = true;
+	return 0;
 }
 
 static int take_anchor(struct parse *p, struct yaml_node *n, const unsigned char *anchor)
@@ -281,6 +282,7 @@ static int on_alias(struct parse *p, const yaml_event_t *event)
 	n->alias = to;
 	n->type = to->type;
 	n->plain = to->plain;
+	n->odd_tag = to->odd_tag;
 	n->value = to->value;
 	n->len = to->len;
 	n->child = to->child;

@@ -73,6 +73,8 @@ static int bad_character(const char *name, const char *text, size_t len, size_t 
 
 	if (c < 0)
 		return place_error(&at, err, "the byte 0x%02x is not UTF-8", (unsigned char)text[byte]);
+	if (c == '\r')
+		return place_error(&at, err, "a carriage return without a line feed; lines end in LF or CRLF");
 	if (c == 0)
 		return place_error(&at, err, "a NUL byte; this is no text file");
 	return place_error(&at, err, "the control character U+%04X is not allowed", (unsigned)c);
@@ -89,6 +91,8 @@ int text_check(const char *name, const char *text, size_t len, struct err *err)
 		width = 1;
 		if (text[i] >= 0x20 && text[i] < 0x7F && text[i] != '%')
 			continue;
+		if (text[i] == '\r' && (i + 1 == len || text[i + 1] != '\n'))
+			return bad_character(name, text, len, i, '\r', err);
 		c = decode((const unsigned char *)text + i, len - i, &width);
 		if (c < 0 || !printable(c))
 			return bad_character(name, text, len, i, c, err);

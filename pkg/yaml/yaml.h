@@ -23,6 +23,7 @@ struct yaml_node {
 	bool flow : 1;           /* a map or sequence in { } or [ ] */
 	bool anchored : 1;       /* has an &anchor */
 	bool tagged : 1;         /* has a !tag */
+	bool odd_tag : 1;        /* ... that is none of !!str, !!map, !!seq, !!null, !!bool, !!int, !!float */
 	bool explicit_key : 1;   /* a key written as "? key"; such maps are not edited */
 	bool merge : 1;          /* a value whose key is << : its entries are the map's, too */
 	uint16_t height;         /* levels below it, aliases followed */

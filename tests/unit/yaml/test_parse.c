@@ -171,6 +171,8 @@ static void what_is_no_utf8_text_is_refused(void **state)
 		     "f.yaml:1:5: a NUL byte; this is no text file\n  a: b\\x00c\n      ^");
 	refused_with("\xff\xfe" "a\0", 4, &limits,
 		     "f.yaml:1:1: the file is UTF-16; convert it to UTF-8 (iconv -t UTF-8)");
+	refused("a: b\rc\n", "f.yaml:1:5: a carriage return without a line feed; lines end in LF or CRLF\n"
+		"  a: b\\rc\n      ^");
 	refused("a: \"b\\0c\"\n", "f.yaml:1:4: a NUL character (\"\\0\") in a string\n"
 		"  a: \"b\\0c\"\n     ^");
 }
