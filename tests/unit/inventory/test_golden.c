@@ -7,15 +7,11 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
+#include "../golden.h"
 #include "inventory/inventory.h"
-
-static const char folder[] = "tests/golden/inventory";
 
 static const char *word(const char *s)
 {
@@ -60,51 +56,23 @@ static void show(const struct inventory *inv, struct buf *out)
 		buf_printf(out, "warning %s\n", inv->warnings.v[i]);
 }
 
-static void run_case(const char *name)
+static void read_case(struct buf *got)
 {
 	auto_err struct err err = ERR_INIT;
-	auto_buf struct buf got = BUF_INIT, want = BUF_INIT;
 	auto_inventory struct inventory inv = { 0 };
-	auto_free char *from = getcwd(NULL, 0), *path = NULL;
 
-	assert_true(asprintf(&path, "%s/%s", folder, name) > 0);
-	assert_int_equal(chdir(path), 0);
 	if (inventory_load("in", &inv, &err) < 0) {
 		assert_int_equal(err.kind, ERR_CONFIG);
-		buf_printf(&got, "%s\n", err.msg);
+		buf_printf(got, "%s\n", err.msg);
 	} else {
-		show(&inv, &got);
+		show(&inv, got);
 	}
-	if (getenv("GOLDEN_WRITE")) {
-		struct err ignored = ERR_INIT;
-
-		assert_int_equal(file_write("out", got.data, got.len, 0644, &ignored), 0);
-	}
-	err_clear(&err);
-	assert_int_equal(file_read("out", 1 << 16, &want, &err), 0);
-	assert_int_equal(chdir(from), 0);
-	if (strcmp(buf_str(&got), buf_str(&want)))
-		print_error("in %s\n", path);
-	assert_string_equal(buf_str(&got), buf_str(&want));
-}
-
-static int visible(const struct dirent *d)
-{
-	return d->d_name[0] != '.';
 }
 
 static void every_case_reads_as_written_down(void **state)
 {
-	struct dirent **names;
-	int n = scandir(folder, &names, visible, alphasort);
-
 	(void)state;
-	assert_true(n > 0);
-	for (int i = 0; i < n; i++) {
-		run_case(names[i]->d_name);
-		free(names[i]);
-	}
-	free(names);
+	golden_run_all("tests/golden/inventory", read_case);
 }
 
 int main(void)
