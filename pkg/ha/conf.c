@@ -86,8 +86,8 @@ static int check_vip(const struct ha_vip *v, struct err *err)
 	return 0;
 }
 
-/* The comparisons that every combination of failures comes down to: a node whose check fails
- * against each healthy one, and no two healthy nodes alike. */
+/* The comparisons that every combination of failures comes down to: a node whose check fails, the
+ * holder too, against each healthy one; a healthy holder against each other; none alike. */
 static int prove(size_t n, struct err *err)
 {
 	if (n < 1 || n > ha_max_peers())
@@ -96,7 +96,8 @@ static int prove(size_t n, struct err *err)
 	for (size_t healthy = 0; healthy < n; healthy++)
 		for (size_t other = 0; other < n; other++)
 			if (healthy != other &&
-			    (ha_priority(n, healthy) <= ha_priority(n, other) + ha_weight(n) ||
+			    (ha_priority(n, healthy) <= ha_priority(n, other) + ha_bonus(n) + ha_weight(n) ||
+			     ha_priority(n, healthy) + ha_bonus(n) <= ha_priority(n, other) ||
 			     ha_priority(n, healthy) == ha_priority(n, other) ||
 			     ha_priority(n, other) + ha_weight(n) < 1))
 				return err_set(err, ERR_FAILED, "%zu control-plane nodes: with a failed check "
@@ -130,12 +131,13 @@ int ha_keepalived_conf(const struct ha_vip *v, size_t self, struct buf *out, str
 	const struct ha_peer *p = &v->peers[self];
 	auto_wipe struct buf authentication = BUF_INIT;
 	auto_buf struct buf unicast = BUF_INIT;
-	char priority[16], weight[16], id[16], prefix[16];
+	char priority[16], weight[16], bonus[16], id[16], prefix[16];
 
 	if (prove(v->npeers, err) < 0 || check_vip(v, err) < 0)
 		return -1;
 	snprintf(priority, sizeof(priority), "%d", ha_priority(v->npeers, self));
 	snprintf(weight, sizeof(weight), "%d", ha_weight(v->npeers));
+	snprintf(bonus, sizeof(bonus), "%d", ha_bonus(v->npeers));
 	snprintf(id, sizeof(id), "%d", v->virtual_router_id);
 	snprintf(prefix, sizeof(prefix), "%d", p->prefix);
 	buf_reserve(&authentication, 128);
@@ -148,6 +150,7 @@ int ha_keepalived_conf(const struct ha_vip *v, size_t self, struct buf *out, str
 		{ "name", p->name },
 		{ "script", HA_CHECK_SCRIPT },
 		{ "weight", weight },
+		{ "bonus", bonus },
 		{ "version", family(v->address) == AF_INET ? "2" : "3" },
 		{ "interface", p->interface },
 		{ "virtual_router_id", id },
@@ -176,6 +179,7 @@ int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct
 			       v->api_port);
 	snprintf(port, sizeof(port), "%d", v->api_port);
 	const struct tmpl_var vars[] = {
+		{ "vip", v->address },
 		{ "host", host },
 		{ "bracketed", family(host) == AF_INET6 ? "[$host]" : "$host" },
 		{ "port", port },

@@ -54,10 +54,13 @@ bool ha_interface_valid(const char *interface);
  * fails.  The first node has the highest priority. */
 int ha_priority(size_t npeers, size_t self);
 int ha_weight(size_t npeers);
+/* What the node that holds the VIP has more. */
+int ha_bonus(size_t npeers);
 
 enum ha_state { HA_HEALTHY, HA_API_DOWN, HA_NODE_DOWN };
-/* Who holds the VIP when the nodes are in these states; -1 when all of them are down. */
-int ha_holder(const enum ha_state *states, size_t npeers);
+/* Who will hold the VIP when the nodes are in these states and current holds it (-1: nobody);
+ * -1 when all of them are down. */
+int ha_holder(const enum ha_state *states, size_t npeers, int current);
 
 /* Most nodes for which every combination of states leaves the VIP with a healthy node, as long
  * as there is one. */

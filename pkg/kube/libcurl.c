@@ -123,9 +123,12 @@ void curl_url_cleanup(CURLU *url)
 	CALL_VOID(curl_url_cleanup, url);
 }
 
-CURLUcode curl_url_get(CURLU *url, CURLUPart part, char **text, unsigned int flags)
+/* Newer headers have a const that older ones lack: so the name is only the linker's. */
+CURLUcode url_get(const CURLU *url, CURLUPart part, char **text, unsigned int flags) __asm__("curl_url_get");
+
+CURLUcode url_get(const CURLU *url, CURLUPart part, char **text, unsigned int flags)
 {
-	return CALL(curl_url_get, CURLUE_OUT_OF_MEMORY, url, part, text, flags);
+	return CALL(curl_url_get, CURLUE_OUT_OF_MEMORY, (CURLU *)url, part, text, flags);
 }
 
 CURLUcode curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned int flags)

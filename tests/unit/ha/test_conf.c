@@ -35,6 +35,8 @@ static void equals_golden(int (*write)(const struct ha_vip *, size_t, struct buf
 
 	assert_true(asprintf(&path, "tests/golden/ha/%s", name) > 0);
 	assert_int_equal(write(v, self, &got, &err), 0);
+	if (getenv("GOLDEN_WRITE"))
+		assert_int_equal(file_write(path, buf_str(&got), got.len, 0644, &err), 0);
 	assert_int_equal(file_read(path, 1 << 16, &want, &err), 0);
 	assert_string_equal(buf_str(&got), buf_str(&want));
 }
@@ -146,7 +148,7 @@ static void what_would_break_the_file_is_refused(void **state)
 	refused(&v, "/33 is no prefix length");
 	v = vip4;
 	v.npeers = ha_max_peers() + 1;
-	refused(&v, "VRRP has priorities for 1 to 125");
+	refused(&v, "VRRP has priorities for 1 to 60");
 }
 
 static void hosts_that_would_run_as_shell_are_refused(void **state)
