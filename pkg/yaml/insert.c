@@ -97,7 +97,7 @@ static void add_flow_items(struct buf *out, const struct yaml_new *v, const stru
 	const char *const *p = v->strings ? v->strings : v->pairs;
 
 	buf_puts(out, v->pairs ? "{" : "");
-	for (size_t i = 0; p[i]; i++) {
+	for (size_t i = 0; p && p[i]; i++) {
 		if (v->pairs)
 			buf_puts(out, i % 2 ? ": " : i ? ", " : "");
 		else

@@ -117,16 +117,14 @@ static bool ends_in_secret(const char *s, const char *end)
  * nearest earlier line that starts further left (list dashes not counted) ends in such a key. */
 static bool continues_secret(const char *text, size_t line_start, size_t line_end)
 {
-	const char *end = text + line_end;
 	size_t indent = 0, column;
 
 	while (line_start + indent < line_end && text[line_start + indent] == ' ')
 		indent++;
 	while (line_start > 0) {
 		size_t start = line_start - 1;
-		const char *first;
+		const char *end = text + start, *first;
 
-		end = text + start;
 		while (start > 0 && text[start - 1] != '\n')
 			start--;
 		first = text + start;
