@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of a message that is too long to read, in bytes. */
+#define MESSAGE_HEAD 300
+#define MESSAGE_TAIL 500
+
 #define SHOWN_MAX 200 /* characters of a line */
 
 /* Bytes of the character at s that a terminal must not get as it is; 0: it may. */
@@ -110,6 +114,24 @@ static void show_line(const struct place *at, struct buf *out)
 	add_line(out, buf_str(&line), line.len, caret);
 }
 
+/* A message quotes values, which may be as long as the file: its beginning and end are kept. */
+static void add_message(struct buf *out, const char *msg)
+{
+	size_t len = strlen(msg), head = MESSAGE_HEAD, tail = len - MESSAGE_TAIL;
+
+	if (len <= MESSAGE_HEAD + MESSAGE_TAIL) {
+		visible_add(out, msg, len);
+		return;
+	}
+	while (head && ((unsigned char)msg[head] & 0xc0) == 0x80)
+		head--;
+	while (tail < len && ((unsigned char)msg[tail] & 0xc0) == 0x80)
+		tail++;
+	visible_add(out, msg, head);
+	buf_puts(out, " ... ");
+	visible_add(out, msg + tail, len - tail);
+}
+
 static void add_place(const struct place *at, struct buf *out, const char *fmt, va_list ap)
 	PRINTF(3, 0);
 static void add_place(const struct place *at, struct buf *out, const char *fmt, va_list ap)
@@ -120,7 +142,7 @@ static void add_place(const struct place *at, struct buf *out, const char *fmt, 
 		abort();
 	visible_add(out, at->name, strlen(at->name));
 	buf_printf(out, ":%d:%d: ", at->line, at->column);
-	visible_add(out, msg, strlen(msg));
+	add_message(out, msg);
 }
 
 int place_verror(const struct place *at, struct err *err, const char *fmt, va_list ap)
