@@ -199,6 +199,16 @@ copy_disk() {
   find "$CACHE/containerd" -name '*.db' -printf '%P\n' | while read -r f; do cp --remove-destination -p "$CACHE/containerd/$f" "$1/$f"; done
 }
 
+all_built() {
+  local p
+  for p in $LAB_PACKAGES; do
+    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || return
+  done
+  built "$CACHE/rootfs.done" "$(recipe build_rootfs)" && built "$CACHE/bin/.done" "$(recipe build_kubernetes)" &&
+    built "$CACHE/images/.done" "$(recipe build_rootfs build_kubernetes build_images image libs)" &&
+    built "$CACHE/containerd.done" "$(recipe build_disk) $(cat "$CACHE/images/.done")"
+}
+
 build() {
   local need=() p c
   for p in $LAB_PACKAGES; do

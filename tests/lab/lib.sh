@@ -8,6 +8,7 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB=$TOP/tests/lab/lab
 HACTL=$(realpath "${HACTL:-$TOP/build/hactl}")
 VIP=10.230.255.168
+LAB_RUN=${LAB_RUN:-/run/hactl-lab${LAB_ID:-}}
 W=$(mktemp -d)
 passed=0 failed=0 ours='' prober='' gone='' total='' back=''
 exec 3>&1     # the last line goes here also when a command with redirected output was interrupted

@@ -48,9 +48,9 @@ holds "apply --dry-run finds nothing left to do" dry
 
 # ---- on m1 itself; its own key is unknown there, so a connection to itself would be refused
 fresh 3
-lab ssh m1 mkdir -p -m 700 /run/hactl-lab
-for f in id_ed25519 kubeadm.yaml; do lab ssh m1 "umask 077; cat >/run/hactl-lab/$f" <"/run/hactl-lab/$f"; done
-grep -v '^m1,' /run/hactl-lab/known_hosts | lab ssh m1 'cat >/run/hactl-lab/known_hosts'
+lab ssh m1 mkdir -p -m 700 "$LAB_RUN"
+for f in id_ed25519 kubeadm.yaml; do lab ssh m1 "umask 077; cat >$LAB_RUN/$f" <"$LAB_RUN/$f"; done
+grep -v '^m1,' "$LAB_RUN/known_hosts" | lab ssh m1 "cat >$LAB_RUN/known_hosts"
 lab ssh m1 'cat >/usr/local/bin/hactl; chmod 755 /usr/local/bin/hactl' <"$HACTL"
 lab ssh m1 'cat >/root/hactl.yaml' <"$W/hactl.yaml"
 must "apply on m1 itself makes the cluster" lab ssh m1 hactl apply --config /root/hactl.yaml

@@ -6,7 +6,7 @@
 
 fresh 3
 install -d -m 700 "$W/home/.ssh"
-install -m 600 /run/hactl-lab/id_ed25519 /run/hactl-lab/known_hosts "$W/home/.ssh/"
+install -m 600 "$LAB_RUN/id_ed25519" "$LAB_RUN/known_hosts" "$W/home/.ssh/"
 # shellcheck disable=SC2016 # the inner shell expands it
 provision() {
   op setsid -w bash -o pipefail -c '"$1" config init --vip "$2" root@m1 root@m2 root@m3 | "$1" apply --config - -o json' \
