@@ -6,6 +6,7 @@
 #define SSH_SSH_H
 
 #include "remote/remote.h"
+#include "ssh/secrets.h"
 
 enum ssh_unknown_hosts { SSH_UNKNOWN_REFUSE, SSH_UNKNOWN_ADD };
 
@@ -14,11 +15,19 @@ struct ssh_options {
 	int port;         /* 0: 22 */
 	const char *user;
 	const char *const *identity_files; /* ends in NULL; NULL: agent, then the usual names in ~/.ssh */
+	const char *const *certificate_files; /* ends in NULL; may be NULL; KEY-cert.pub is found anyway */
+	bool identities_only;       /* of the agent's keys only those that identity_files name */
+	const char *identity_agent; /* a socket's path, or "none"; NULL: $SSH_AUTH_SOCK */
+	const char *password_file;  /* its first line is the password; may be NULL */
+	const char *password;       /* given otherwise; may be NULL; wins over password_file */
+	struct ssh_secrets *secrets; /* shared by all connections of a run; NULL: nobody is asked */
 	/* Ends in NULL; the first is the one that is added to.  NULL: the user's and the system's. */
 	const char *const *known_hosts;
 	const char *alias;                 /* a second name the host key may be known by; may be NULL */
 	enum ssh_unknown_hosts unknown_hosts;
 	bool *untrusted;        /* set when it is the host key that was refused; may be NULL */
+	/* Set when libssh2 cannot do this login or negotiation and OpenSSH could; may be NULL. */
+	bool *unsupported;
 	int connect_timeout_ms; /* for name, TCP, key exchange and login together; 0: 10 s */
 };
 
