@@ -15,15 +15,20 @@ static bool is_ours(const struct buf *text)
 	return !strstr(buf_str(text), "k8s.io/") || strstr(buf_str(text), "apiVersion: hactl/");
 }
 
-static int validate_inventory(const char *path, struct err *err)
+static int validate_inventory(const char *path, const struct buf *text, struct err *err)
 {
 	auto_inventory struct inventory inv = { 0 };
 
-	if (inventory_load(path, &inv, err) < 0)
+	if (inventory_parse(path, buf_str(text), text->len, &inv, err) < 0)
 		return -1;
 	for (size_t i = 0; i < inv.warnings.n; i++)
 		fprintf(stderr, "warning: %s\n", inv.warnings.v[i]);
 	return 0;
+}
+
+static const char *shown_name(const char *path)
+{
+	return strcmp(path, "-") ? path : "standard input";
 }
 
 static int validate_file(const char *path, struct err *err)
@@ -31,13 +36,11 @@ static int validate_file(const char *path, struct err *err)
 	auto_wipe struct buf text = BUF_INIT;
 	auto_kubeadm struct kubeadm_config *config = NULL;
 
-	if (!strcmp(path, "-"))
-		return err_set(err, ERR_USAGE, "validate: name a file");
 	if (file_read(path, MAX_FILE, &text, err) < 0)
 		return -1;
 	if (is_ours(&text))
-		return validate_inventory(path, err);
-	config = kubeadm_load(path, buf_str(&text), text.len, err);
+		return validate_inventory(path, &text, err);
+	config = kubeadm_load(shown_name(path), buf_str(&text), text.len, err);
 	return config ? 0 : -1;
 }
 
@@ -49,7 +52,7 @@ static int run(const void *data, char **operands, struct err *err)
 		auto_err struct err own = ERR_INIT;
 
 		if (validate_file(*path, &own) == 0) {
-			fprintf(stderr, "%s: valid\n", *path);
+			fprintf(stderr, "%s: valid\n", shown_name(*path));
 			continue;
 		}
 		if (!err->msg) {
@@ -64,7 +67,7 @@ static int run(const void *data, char **operands, struct err *err)
 
 const struct cli_cmd config_validate = {
 	.name = "validate",
-	.summary = "read hactl.yaml or kubeadm files strictly and say what is wrong, with line and column",
+	.summary = "read hactl.yaml or kubeadm files ('-': stdin) strictly and say what is wrong, with line and column",
 	.operands = "FILE...",
 	.min_operands = 1,
 	.max_operands = -1,

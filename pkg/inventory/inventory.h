@@ -68,6 +68,9 @@ struct inventory {
 
 /* path "-" is standard input. */
 int inventory_load(const char *path, struct inventory *inv, struct err *err) MUST_CHECK;
+/* The same from text that was read from path. */
+int inventory_parse(const char *path, const char *text, size_t len, struct inventory *inv,
+		    struct err *err) MUST_CHECK;
 void inventory_release(struct inventory *inv);
 #define auto_inventory AUTO(inventory_release)
 

@@ -208,7 +208,7 @@ static int read_cluster(struct inv_reader *r, struct inventory *inv, struct err 
 
 	if (!root)
 		return err_set(err, ERR_CONFIG, "%s: the file is empty: hactl config init writes one",
-			       r->path);
+			       yaml_name(r->stream));
 	if (yaml_count(r->stream) > 1 && yaml_root(r->stream, 1))
 		return yaml_error(r->stream, yaml_root(r->stream, 1), err,
 				  "a second document: the file describes one cluster");
@@ -234,12 +234,11 @@ static void free_reader(struct inv_reader *r)
 	free(r);
 }
 
-int inventory_load(const char *path, struct inventory *inv, struct err *err)
+int inventory_parse(const char *path, const char *text, size_t len, struct inventory *inv, struct err *err)
 {
 	const struct yaml_limits limits = { .bytes = BYTES_MAX, .depth = DEPTH_MAX,
 					    .plain_only = true };
 	const char *name = strcmp(path, "-") ? path : "standard input";
-	auto_wipe struct buf text = BUF_INIT;
 	struct inv_reader *r;
 
 	*inv = (struct inventory){ .path = strdup(path) };
@@ -247,18 +246,25 @@ int inventory_load(const char *path, struct inventory *inv, struct err *err)
 	if (!inv->path || !r)
 		abort();
 	r->path = inv->path;
-	if (file_read(path, BYTES_MAX, &text, err) < 0) {
-		err->kind = ERR_CONFIG;
-		if (strcmp(path, "-") && access(path, F_OK) < 0) {
-			err_clear(err);
-			err_set(err, ERR_CONFIG, "%s: there is no such file; 'hactl config init' writes one, -c FILE names another", path);
-		}
-	} else {
-		r->stream = yaml_parse(name, buf_str(&text), text.len, &limits, err);
-		if (r->stream && !read_cluster(r, inv, err))
-			return 0;
-	}
+	r->stream = yaml_parse(name, text, len, &limits, err);
+	if (r->stream && !read_cluster(r, inv, err))
+		return 0;
 	inventory_release(inv);
+	return -1;
+}
+
+int inventory_load(const char *path, struct inventory *inv, struct err *err)
+{
+	auto_wipe struct buf text = BUF_INIT;
+
+	*inv = (struct inventory){ 0 };
+	if (file_read(path, BYTES_MAX, &text, err) == 0)
+		return inventory_parse(path, buf_str(&text), text.len, inv, err);
+	err->kind = ERR_CONFIG;
+	if (strcmp(path, "-") && access(path, F_OK) < 0) {
+		err_clear(err);
+		err_set(err, ERR_CONFIG, "%s: there is no such file; 'hactl config init' writes one, -c FILE names another", path);
+	}
 	return -1;
 }
 

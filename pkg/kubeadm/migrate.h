@@ -24,6 +24,10 @@ int kubeadm_migrate_check(const struct kubeadm_config *c, enum kubeadm_api to, s
 /* Values that will fail later with the target's kubeadm. */
 void kubeadm_notices(const struct kubeadm_config *c, enum kubeadm_api to, struct strs *notices);
 
+/* Of one document: options that no component of the target's releases takes any more. */
+void kubeadm_notice_removed(const struct kubeadm_config *c, const struct yaml_node *root,
+			    enum kubeadm_api to, struct strs *notices);
+
 /* Does the value lose nothing: null, empty or the change's harmless one? */
 bool kubeadm_harmless(const struct kubeadm_change *change, const struct yaml_node *n);
 

@@ -191,5 +191,6 @@ void kubeadm_notices(const struct kubeadm_config *c, enum kubeadm_api to, struct
 			look_at_cluster(c, c->docs[i].root, to, notices);
 		if (c->docs[i].kind == INIT || c->docs[i].kind == JOIN)
 			look_at_registration(c, c->docs[i].root, to, notices);
+		kubeadm_notice_removed(c, c->docs[i].root, to, notices);
 	}
 }

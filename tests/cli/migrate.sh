@@ -151,6 +151,9 @@ fails 2 'hactl: migrate: --old-config FILE is required' hactl config migrate
 fails 2 'hactl: migrate: stdin has no place; use --new-config' hactl config migrate --old-config - --in-place
 fails 2 "hactl: --to: 'v9' is none of v1beta1, v1beta2, v1beta3, v1beta4, v1" hactl config migrate --old-config old.yaml --to v9
 
+hactl config validate - <want.yaml 2>said || die "stdin: $(cat said)"
+[ "$(cat said)" = 'standard input: valid' ] || die "stdin: $(cat said)"
+fails 3 'hactl: standard input: the file is empty: hactl config init writes one' hactl config validate - </dev/null
 hactl config validate old.yaml want.yaml 2>said || die "valid files: $(cat said)"
 status=0
 hactl config validate want.yaml broken.yaml 2>said || status=$?
