@@ -60,7 +60,7 @@ struct remote *connect_node(void *ctx, const struct inv_node *n, const char *add
 	const char *const given[] = { n->ssh.known_hosts_file, NULL };
 	const char *const usual[] = { c->known_hosts, "/etc/ssh/ssh_known_hosts", NULL };
 	const struct ssh_options o = {
-		.host = n->address, .port = n->ssh.port, .user = n->ssh.user,
+		.host = n->address, .port = n->ssh.port, .user = n->ssh.user ? n->ssh.user : "root",
 		.identity_files = n->ssh.identity_file ? identities : NULL,
 		.known_hosts = n->ssh.known_hosts_file ? given : usual,
 		.unknown_hosts = c->accept_new_host_keys ? SSH_UNKNOWN_ADD : SSH_UNKNOWN_REFUSE,

@@ -22,6 +22,8 @@ static const char *type_of(const struct inv_key *k)
 		return "duration";
 	case INV_STRS:
 		return "list of words";
+	case INV_HOPS:
+		return "word or list of words";
 	case INV_LABELS:
 	case INV_MAP:
 		return "map";
@@ -178,6 +180,11 @@ static void schema_type(const struct inv_key *k, int depth, FILE *out)
 		break;
 	case INV_STRS:
 		fputs("\"type\": \"array\", \"items\": {", out);
+		schema_string(k->rule, out);
+		fputs("}", out);
+		break;
+	case INV_HOPS:
+		fputs("\"type\": [\"string\", \"array\"], \"items\": {", out);
 		schema_string(k->rule, out);
 		fputs("}", out);
 		break;

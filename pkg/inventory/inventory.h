@@ -14,12 +14,24 @@
 #include "base/buf.h"
 #include "base/strs.h"
 
+enum inv_sudo { INV_SUDO_AUTO, INV_SUDO_SUDO, INV_SUDO_DOAS, INV_SUDO_NONE };
+enum inv_transport { INV_TRANSPORT_AUTO, INV_TRANSPORT_LIBSSH2, INV_TRANSPORT_OPENSSH };
+
+/* What is not given may still be in the operator's ssh_config. */
 struct inv_ssh {
-	const char *user; /* "root" */
-	int port;         /* 22 */
+	const char *user;             /* NULL: not given */
+	int port;                     /* 0: not given */
 	const char *identity_file;    /* resolved path, or NULL */
+	const char *password_file;    /* resolved path, or NULL; never together with password_env */
+	const char *password_env;     /* name of a variable, or NULL */
+	enum inv_sudo sudo;
+	const char *sudo_password_file; /* resolved path, or NULL */
+	const char *bastion;          /* as ProxyJump has it: hops in order, comma-separated, each
+				       * [user@]host[:port]; "none"; NULL: not given */
+	enum inv_transport transport;
+	const char *config_file;      /* resolved path of the ssh_config, "none", or NULL: ssh's own */
 	const char *known_hosts_file; /* resolved path, or NULL: ~/.ssh/known_hosts and the system's */
-	int connect_timeout_ms;       /* 10000 */
+	int connect_timeout_ms;       /* 0: not given */
 };
 
 struct inv_taint {
@@ -30,7 +42,8 @@ struct inv_node {
 	const char *name;
 	const char *address; /* numeric, IPv4 or IPv6, or a host name */
 	bool control_plane;
-	struct inv_ssh ssh;  /* complete: the node's own over the cluster's over the defaults */
+	struct inv_ssh ssh;  /* the node's own over the cluster's */
+	const char *ssh_host_key; /* "TYPE BASE64": no other is accepted; or NULL */
 	struct strs labels;  /* "key=value" */
 	struct inv_taint *taints;
 	size_t ntaints;

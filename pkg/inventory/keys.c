@@ -5,28 +5,64 @@
 static const char *const api_versions[] = { "hactl/v1", NULL };
 static const char *const kinds[] = { "Cluster", NULL };
 static const char *const providers[] = { "keepalived", "none", NULL }; /* enum inv_vip_provider */
+static const char *const sudos[] = { "auto", "sudo", "doas", "none", NULL }; /* enum inv_sudo */
+static const char *const transports[] = { "auto", "libssh2", "openssh", NULL }; /* enum inv_transport */
 static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
 
-/* Offsets count from struct inv_ssh. */
+/* Offsets count from struct inv_ssh.  What ssh_config can say has no fixed default here. */
 static const struct inv_key ssh_keys[] = {
 	{ .name = "user", .type = INV_STR, .offset = offsetof(struct inv_ssh, user),
-	  .rule = &inv_user_rule, .fallback = "root",
-	  .help = "Who logs in. Anybody but root needs sudo on the nodes." },
+	  .rule = &inv_user_rule, .example = "root", .otherwise = "ssh_config's User, else root",
+	  .help = "Who logs in. Anybody but root needs sudo or doas on the nodes." },
 	{ .name = "port", .type = INV_INT, .offset = offsetof(struct inv_ssh, port),
-	  .min = 1, .max = 65535, .fallback = "22",
+	  .min = 1, .max = 65535, .example = "22", .otherwise = "ssh_config's Port, else 22",
 	  .help = "The port of the SSH servers." },
 	{ .name = "identityFile", .type = INV_PATH, .offset = offsetof(struct inv_ssh, identity_file),
 	  .rule = &inv_path_rule, .example = "~/.ssh/id_ed25519",
-	  .otherwise = "the keys of the SSH agent and the usual files in ~/.ssh",
+	  .otherwise = "ssh_config's IdentityFile, else the keys of the SSH agent and the usual files "
+		  "in ~/.ssh",
 	  .help = "The private key to log in with." },
+	{ .name = "passwordFile", .type = INV_PATH, .offset = offsetof(struct inv_ssh, password_file),
+	  .rule = &inv_path_rule, .example = "~/.config/hactl/password",
+	  .otherwise = "none; on a terminal the password is asked for when no key is taken",
+	  .help = "A file that holds the password to log in with on its first line. Keys are tried "
+		  "first." },
+	{ .name = "passwordEnv", .type = INV_STR, .offset = offsetof(struct inv_ssh, password_env),
+	  .rule = &inv_variable_rule, .secret = true, .example = "HACTL_PASSWORD", .otherwise = "none",
+	  .help = "The environment variable that holds the password, instead of passwordFile." },
+	{ .name = "sudo", .type = INV_CHOICE, .offset = offsetof(struct inv_ssh, sudo),
+	  .choices = sudos, .fallback = "auto",
+	  .help = "How a user other than root becomes root. auto: sudo, or doas where there is no "
+		  "sudo. none: not at all." },
+	{ .name = "sudoPasswordFile", .type = INV_PATH,
+	  .offset = offsetof(struct inv_ssh, sudo_password_file),
+	  .rule = &inv_path_rule, .example = "~/.config/hactl/sudo-password",
+	  .otherwise = "the password of the login; on a terminal it is asked for when sudo wants one",
+	  .help = "A file that holds the password for sudo on its first line." },
+	{ .name = "bastion", .type = INV_HOPS, .offset = offsetof(struct inv_ssh, bastion),
+	  .rule = &inv_hop_rule, .word = "none", .example = "ops@bastion.example.com",
+	  .otherwise = "ssh_config's ProxyJump, else none",
+	  .help = "The machine through which the nodes are reached, or a list of such machines, the "
+		  "one nearest to here first. All nodes share one connection to it. none: the nodes "
+		  "are reached directly, whatever ssh_config says." },
+	{ .name = "transport", .type = INV_CHOICE, .offset = offsetof(struct inv_ssh, transport),
+	  .choices = transports, .fallback = "auto",
+	  .help = "What speaks SSH: libssh2, inside hactl, or OpenSSH's ssh. auto: libssh2, and ssh for "
+		  "the nodes where libssh2 cannot log in." },
+	{ .name = "config", .type = INV_PATH, .offset = offsetof(struct inv_ssh, config_file),
+	  .rule = &inv_path_rule, .word = "none", .example = "ssh_config",
+	  .otherwise = "~/.ssh/config and /etc/ssh/ssh_config",
+	  .help = "The ssh_config file that says more about the nodes' addresses, as ssh itself reads "
+		  "it. Keys of this file win over it. none: ssh_config is not asked." },
 	{ .name = "knownHostsFile", .type = INV_PATH,
 	  .offset = offsetof(struct inv_ssh, known_hosts_file),
 	  .rule = &inv_path_rule, .example = "known_hosts",
-	  .otherwise = "~/.ssh/known_hosts, then /etc/ssh/ssh_known_hosts",
+	  .otherwise = "ssh_config's UserKnownHostsFile and GlobalKnownHostsFile, else "
+		  "~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts",
 	  .help = "The host keys to believe. Unknown ones are refused." },
 	{ .name = "connectTimeout", .type = INV_DURATION,
 	  .offset = offsetof(struct inv_ssh, connect_timeout_ms),
-	  .min = 100, .max = 600000, .fallback = "10s",
+	  .min = 100, .max = 600000, .example = "10s", .otherwise = "ssh_config's ConnectTimeout, else 10s",
 	  .help = "How long a node may take to answer: 10s, 1500ms, or a number of seconds." },
 	{ .type = INV_END },
 };
@@ -53,6 +89,12 @@ const struct inv_key inv_node_keys[] = {
 	{ .name = "ssh", .type = INV_MAP, .offset = offsetof(struct inv_node, ssh), .keys = ssh_keys,
 	  .like = "ssh", .otherwise = "key by key, what the cluster's ssh says",
 	  .help = "What is different about SSH to this node: the keys of the cluster's ssh." },
+	{ .name = "sshHostKey", .type = INV_STR, .offset = offsetof(struct inv_node, ssh_host_key),
+	  .rule = &inv_host_key_rule,
+	  .example = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFkRp5MY6ZnEJpzwI9hmzQVxxJRCyTFjVz0EOoKmsTdQ",
+	  .otherwise = "what known_hosts says",
+	  .help = "The node's SSH host key, as its /etc/ssh/ssh_host_*_key.pub has it: no other is "
+		  "accepted, and known_hosts is not asked." },
 	{ .name = "labels", .type = INV_LABELS, .offset = offsetof(struct inv_node, labels),
 	  .example = "{zone: a}", .otherwise = "none", .help = "Labels of the node: a map." },
 	{ .name = "taints", .type = INV_TAINTS, .offset = 0, .keys = inv_taint_keys,

@@ -21,6 +21,7 @@ enum inv_type {
 	INV_INT,
 	INV_DURATION, /* int, milliseconds */
 	INV_STRS,     /* struct strs */
+	INV_HOPS,     /* one or a list: a string, comma-separated, "none" when there is none */
 	INV_LABELS,   /* struct strs, "key=value", from a map */
 	INV_TAINTS,   /* taints and ntaints of a node */
 	INV_MAP,      /* a struct of its own: keys count from the same base */
@@ -34,6 +35,7 @@ struct inv_key {
 	bool required, secret;
 	const char *fallback; /* the fixed default, as it would be written; or NULL */
 	const char *otherwise; /* what holds without the key where that is no fixed value */
+	const char *word;     /* INV_PATH: a value that is no path; INV_HOPS: the one for none */
 	const struct inv_rule *rule; /* of a string, or of each item of a list */
 	const char *const *choices;  /* ends in NULL */
 	long min, max;        /* INV_INT; INV_DURATION in ms */
@@ -58,6 +60,9 @@ extern const struct inv_rule inv_user_rule;
 extern const struct inv_rule inv_interface_rule;
 extern const struct inv_rule inv_password_rule;
 extern const struct inv_rule inv_path_rule;
+extern const struct inv_rule inv_variable_rule;   /* the name of an environment variable */
+extern const struct inv_rule inv_hop_rule;        /* [USER@]HOST[:PORT] */
+extern const struct inv_rule inv_host_key_rule;   /* TYPE BASE64 [COMMENT] */
 extern const struct inv_rule inv_preflight_rule;
 extern const struct inv_rule inv_label_key_rule, inv_label_value_rule;
 

@@ -13,12 +13,28 @@
 
 enum { BYTES_MAX = 1 << 20, DEPTH_MAX = 8, DEFAULT_API_PORT = 6443 };
 
+/* Of one map named ssh in the map that holds it. */
+static int check_password(const struct inv_reader *r, const struct yaml_node *holder,
+			  const struct inv_ssh *ssh, struct err *err)
+{
+	if (!ssh->password_file || !ssh->password_env)
+		return 0;
+	return yaml_error(r->stream, yaml_find(yaml_find(holder, "ssh"), "passwordEnv"), err,
+			  "passwordFile and passwordEnv: give one of them");
+}
+
 static int read_node(struct inv_reader *r, const struct yaml_node *y, const struct inv_ssh *ssh,
 		     struct inv_node *node, struct err *err)
 {
 	node->ssh = *ssh;
-	if (inv_read_map(r, y, inv_node_keys, node, err) < 0)
+	node->ssh.password_file = node->ssh.password_env = NULL;
+	if (inv_read_map(r, y, inv_node_keys, node, err) < 0 ||
+	    check_password(r, y, &node->ssh, err) < 0)
 		return -1;
+	if (!node->ssh.password_file && !node->ssh.password_env) {
+		node->ssh.password_file = ssh->password_file;
+		node->ssh.password_env = ssh->password_env;
+	}
 	if (!node->name && !inv_name_rule.ok(node->address))
 		return yaml_error(r->stream, y, err, "key 'name' is missing: the address '%s' cannot be the "
 				  "name of a node, which needs %s", node->address, inv_name_rule.allowed);
@@ -213,7 +229,8 @@ static int read_cluster(struct inv_reader *r, struct inventory *inv, struct err 
 		return yaml_error(r->stream, yaml_root(r->stream, 1), err,
 				  "a second document: the file describes one cluster");
 	inv_defaults(inv_root_keys, inv);
-	if (inv_read_map(r, root, inv_root_keys, inv, err) < 0)
+	if (inv_read_map(r, root, inv_root_keys, inv, err) < 0 ||
+	    check_password(r, root, &inv->ssh, err) < 0)
 		return -1;
 	split_endpoint(r, inv);
 	split_vip(r, inv);

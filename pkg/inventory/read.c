@@ -8,7 +8,7 @@
 #include "base/near.h"
 #include "inventory/inventory.h"
 
-enum { STRING_MAX = 4096 };
+enum { STRING_MAX = 4096, HOPS_MAX = 8 };
 
 static const struct inv_key *find_key(const struct inv_key *keys, const char *name)
 {
@@ -128,7 +128,7 @@ static int read_string(struct inv_reader *r, const struct yaml_node *n, const st
 	}
 	if (read_text(r, n, k->name, k->rule, k->secret, value, err) < 0)
 		return -1;
-	if (k->type == INV_PATH) {
+	if (k->type == INV_PATH && (!k->word || strcmp(*value, k->word))) {
 		path = file_resolve(*value, r->path);
 		*value = keep(r, path);
 	}
@@ -180,6 +180,29 @@ static int read_strs(struct inv_reader *r, const struct yaml_node *n, const stru
 			return -1;
 		strs_add(list, value);
 	}
+	return 0;
+}
+
+/* One, or a list in order. */
+static int read_hops(struct inv_reader *r, const struct yaml_node *n, const struct inv_key *k,
+		     const char **hops, struct err *err)
+{
+	const struct yaml_node *first = n->type == YAML_SEQ ? n->child : n;
+	auto_buf struct buf all = BUF_INIT;
+	const char *value;
+	int count = 0;
+
+	for (const struct yaml_node *i = first; i; i = n->type == YAML_SEQ ? i->next : NULL) {
+		bool none = i == n && i->type == YAML_SCALAR && !strcmp(i->value, k->word);
+
+		if (!none && read_text(r, i, k->name, k->rule, false, &value, err) < 0)
+			return -1;
+		if (++count > HOPS_MAX)
+			return yaml_error(r->stream, i, err, "%s has more than %d hops", k->name, HOPS_MAX);
+		if (!none)
+			buf_printf(&all, "%s%s", all.len ? "," : "", value);
+	}
+	*hops = all.len ? keep(r, buf_str(&all)) : k->word;
 	return 0;
 }
 
@@ -278,6 +301,8 @@ static int read_value(struct inv_reader *r, const struct yaml_node *n, const str
 		return read_number(r, n, k, (int *)field, err);
 	case INV_STRS:
 		return read_strs(r, n, k, (struct strs *)field, err);
+	case INV_HOPS:
+		return read_hops(r, n, k, (const char **)field, err);
 	case INV_LABELS:
 		return read_labels(r, n, k, (struct strs *)field, err);
 	case INV_TAINTS:

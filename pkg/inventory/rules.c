@@ -175,6 +175,67 @@ static bool is_path(const char *s)
 	return *s && strlen(s) < 4096;
 }
 
+static bool is_variable(const char *s)
+{
+	return *s && strlen(s) <= 128 && !isdigit((unsigned char)*s) &&
+	       !s[strspn(s, LETTERS CAPITALS DIGITS "_")];
+}
+
+/* HOST may be a name that only ssh_config knows. */
+static bool is_hop(const char *s)
+{
+	const char *at = strrchr(s, '@');
+	auto_free char *user = at ? strndup(s, (size_t)(at - s)) : NULL;
+	char host[INV_HOST_MAX];
+	int port;
+
+	if ((user && !inv_user_rule.ok(user)) || inv_split_host(at ? at + 1 : s, host, &port) < 0)
+		return false;
+	return is_unicast(host) || (isalnum((unsigned char)*host) &&
+				    !host[strspn(host, LETTERS CAPITALS DIGITS "._-")]);
+}
+
+/* The first n bytes of base64 text; false: there are fewer. */
+static bool decode(const char *s, unsigned char *out, size_t n)
+{
+	static const char digits[] = CAPITALS LETTERS DIGITS "+/";
+	unsigned int bits = 0, have = 0;
+
+	while (n) {
+		const char *digit = *s ? strchr(digits, *s++) : NULL;
+
+		if (!digit)
+			return false;
+		bits = bits << 6 | (unsigned int)(digit - digits);
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			*out++ = (unsigned char)(bits >> have);
+			n--;
+		}
+	}
+	return true;
+}
+
+/* The type is said twice: in front, and inside the key as a string with its length (RFC 4253). */
+static bool is_host_key(const char *s)
+{
+	static const char *const types[] = { "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
+					     "ecdsa-sha2-nistp521", "ssh-rsa" };
+	size_t len = strcspn(s, " "), digits, pad;
+	const char *text = s + len + strspn(s + len, " ");
+	unsigned char head[4 + 32];
+
+	digits = strspn(text, LETTERS CAPITALS DIGITS "+/");
+	pad = strspn(text + digits, "=");
+	if ((digits + pad) % 4 || pad > 2 || (text[digits + pad] && text[digits + pad] != ' '))
+		return false;
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (strlen(types[i]) == len && !memcmp(s, types[i], len))
+			return decode(text, head, 4 + len) && head[3] == len && !memcmp(head + 4, s, len);
+	return false;
+}
+
 static bool is_preflight(const char *s)
 {
 	return *s && *s != '-' && strlen(s) <= 253 && !s[strspn(s, LETTERS CAPITALS DIGITS "._-")];
@@ -256,6 +317,17 @@ const struct inv_rule inv_password_rule = {
 	"^[^\\s\"'#!$@~\\\\{}]{1,8}$", ha_password_valid,
 };
 const struct inv_rule inv_path_rule = { "the path of a file", "^.+$", is_path };
+const struct inv_rule inv_variable_rule = {
+	"the name of an environment variable, not the password itself: letters, digits and '_', no digit "
+	"in front", "^[A-Za-z_][A-Za-z0-9_]{0,127}$", is_variable,
+};
+const struct inv_rule inv_hop_rule = {
+	"[USER@]HOST[:PORT], where HOST is a name or an address (IPv6 in brackets)", NULL, is_hop,
+};
+const struct inv_rule inv_host_key_rule = {
+	"a public host key on one line, as ssh-keyscan or the node's ssh_host_ed25519_key.pub has it: "
+	"ssh-ed25519 AAAA...", "^(ssh|ecdsa)-[a-z0-9-]+ +[A-Za-z0-9+/]+=*( .*)?$", is_host_key,
+};
 const struct inv_rule inv_preflight_rule = {
 	"kubeadm's name of a check, as Swap or Port-6443", "^[A-Za-z0-9._][A-Za-z0-9._-]*$", is_preflight,
 };

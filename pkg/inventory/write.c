@@ -12,7 +12,7 @@
 
 enum { WIDTH = 88, USER_MAX = 65 };
 
-/* One [USER@]HOST[:PORT]. */
+/* One [USER@]HOST[:PORT]; user "" and port 0: not given. */
 struct host {
 	char user[USER_MAX], name[INV_HOST_MAX], address[INV_HOST_MAX];
 	int port;
@@ -35,8 +35,6 @@ static int parse_host(const char *text, struct host *h, struct err *err)
 		return err_set(err, ERR_USAGE, "'%s': the user's name is too long", text);
 	if (at)
 		memcpy(h->user, text, len);
-	else
-		strcpy(h->user, "root");
 	if (at && !inv_user_rule.ok(h->user))
 		return err_set(err, ERR_USAGE, "'%s': '%s' is no user: it must be %s", text, h->user,
 			       inv_user_rule.allowed);
@@ -111,7 +109,7 @@ static int add_hosts(struct draft *d, const char *const *hosts, struct err *err)
 		if (!d->hosts)
 			abort();
 		h = &d->hosts[d->nhosts];
-		*h = (struct host){ .port = 22 };
+		*h = (struct host){ .port = 0 };
 		if (parse_host(*hosts, h, err) < 0 || check_host(d, h, err) < 0)
 			return -1;
 		name_host(d, d->nhosts++);

@@ -13,7 +13,7 @@
 bool secret_key(const char *key, size_t len)
 {
 	static const char *const names[] = {
-		"token", "tlsBootstrapToken", "certificateKey", "password", "client-key-data",
+		"token", "tlsBootstrapToken", "certificateKey", "password", "passwordEnv", "client-key-data",
 		"id-token", "refresh-token", "access-token", "auth_pass",
 	};
 

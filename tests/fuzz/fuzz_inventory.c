@@ -19,8 +19,10 @@ static void check(const struct inventory *inv)
 
 		assert(n->name && *n->name && *n->name != '-' && !strpbrk(n->name, " \n'\"$;/"));
 		assert(n->address && *n->address && *n->address != '-' && !strpbrk(n->address, " \n'\"$;/"));
-		assert(n->ssh.user && *n->ssh.user && *n->ssh.user != '-' && !strpbrk(n->ssh.user, " \n'\"$;"));
-		assert(n->ssh.port >= 1 && n->ssh.port <= 65535 && n->ssh.connect_timeout_ms > 0);
+		assert(!n->ssh.user || (*n->ssh.user && *n->ssh.user != '-' && !strpbrk(n->ssh.user, " \n'\"$;")));
+		assert(n->ssh.port >= 0 && n->ssh.port <= 65535 && n->ssh.connect_timeout_ms >= 0);
+		assert(!n->ssh.bastion || (*n->ssh.bastion && *n->ssh.bastion != '-' && !strpbrk(n->ssh.bastion, " \n'\"$;")));
+		assert(!n->ssh.password_env || !n->ssh.password_file);
 	}
 }
 

@@ -18,10 +18,23 @@ static const char *word(const char *s)
 	return s ? s : "-";
 }
 
+static void show_given(const char *name, const char *value, struct buf *out)
+{
+	if (value)
+		buf_printf(out, " %s %s", name, value);
+}
+
 static void show_ssh(const struct inv_ssh *s, struct buf *out)
 {
-	buf_printf(out, "%s:%d key %s known %s timeout %d ms", s->user, s->port, word(s->identity_file),
-		   word(s->known_hosts_file), s->connect_timeout_ms);
+	buf_printf(out, "%s:%d key %s known %s timeout %d ms", word(s->user), s->port,
+		   word(s->identity_file), word(s->known_hosts_file), s->connect_timeout_ms);
+	show_given("password file", s->password_file, out);
+	show_given("password env", s->password_env, out);
+	show_given("sudo password file", s->sudo_password_file, out);
+	show_given("bastion", s->bastion, out);
+	show_given("config", s->config_file, out);
+	if (s->sudo || s->transport)
+		buf_printf(out, " sudo %d transport %d", s->sudo, s->transport);
 }
 
 static void show_node(const struct inv_node *n, struct buf *out)
@@ -31,6 +44,7 @@ static void show_node(const struct inv_node *n, struct buf *out)
 	buf_printf(out, "%s %s at %s, ssh ", n->control_plane ? "control-plane" : "worker", n->name,
 		   n->address);
 	show_ssh(&n->ssh, out);
+	show_given("host key", n->ssh_host_key, out);
 	buf_printf(out, ", labels [%s], taints [", labels);
 	for (size_t i = 0; i < n->ntaints; i++)
 		buf_printf(out, "%s%s=%s:%s", i ? " " : "", n->taints[i].key, n->taints[i].value,
