@@ -71,4 +71,11 @@ int ha_survives(int members); /* failures */
 /* One sentence for a number of control-plane nodes that is no good idea; NULL when it is. */
 const char *ha_advice(int members);
 
+/* More failures that the members survive when only some of them run; -1: they have no quorum. */
+int ha_survives_now(int members, int running);
+/* May a member be added, or taken away (runs: that member does)?  members and running are of now,
+ * voting members of etcd alone.  ERR_QUORUM, with what to do first. */
+int ha_may_add(int members, int running, struct err *err) MUST_CHECK;
+int ha_may_remove(int members, int running, bool runs, struct err *err) MUST_CHECK;
+
 #endif

@@ -29,3 +29,42 @@ const char *ha_advice(int members)
 		       "for a majority; use 3, 5 or 7";
 	return NULL;
 }
+
+int ha_survives_now(int members, int running)
+{
+	int spare = running - ha_majority(members);
+
+	return members > 0 && spare >= 0 ? spare : -1;
+}
+
+static int lost(int members, int running, struct err *err)
+{
+	return err_set(err, ERR_QUORUM, "etcd has no quorum: %d of %d members run, %d are needed; start a member first",
+		       running, members, ha_majority(members));
+}
+
+/* A new member counts before it runs; the second one may join all the same (etcd 3.4
+ * server.go, isReadyToAddVotingMember). */
+int ha_may_add(int members, int running, struct err *err)
+{
+	if (members > 0 && ha_survives_now(members, running) < 0)
+		return lost(members, running, err);
+	if (members <= 1 || running >= ha_majority(members + 1))
+		return 0;
+	return err_set(err, ERR_QUORUM, "a member more would cost etcd its quorum until it has started: %d of %d members run, with %d there must be %d; start the members that do not run, or remove them first",
+		       running, members, members + 1, ha_majority(members + 1));
+}
+
+int ha_may_remove(int members, int running, bool runs, struct err *err)
+{
+	int left = running - runs;
+
+	if (members > 0 && ha_survives_now(members, running) < 0)
+		return lost(members, running, err);
+	if (members <= 1)
+		return err_set(err, ERR_QUORUM, "it is the last member of etcd: removing it ends the cluster");
+	if (ha_survives_now(members - 1, left) >= 0)
+		return 0;
+	return err_set(err, ERR_QUORUM, "without it etcd would have no quorum: %d of %d members would run, %d are needed; start or remove the members that do not run first",
+		       left, members - 1, ha_majority(members - 1));
+}
