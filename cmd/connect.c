@@ -17,7 +17,8 @@ int connect_start(struct err *err)
 void connect_init(struct connect *c, bool accept_new_host_keys)
 {
 	*c = (struct connect){ .accept_new_host_keys = accept_new_host_keys,
-			       .known_hosts = file_resolve("~/.ssh/known_hosts", NULL) };
+			       .known_hosts = file_resolve("~/.ssh/known_hosts", NULL),
+			       .share = ssh_share_new() };
 	if (getifaddrs(&c->own) < 0)
 		c->own = NULL;
 }
@@ -27,6 +28,7 @@ void connect_release(struct connect *c)
 	if (c->own)
 		freeifaddrs(c->own);
 	free(c->known_hosts);
+	ssh_share_free(c->share);
 	*c = (struct connect){ 0 };
 }
 
@@ -66,6 +68,7 @@ struct remote *connect_node(void *ctx, const struct inv_node *n, const char *add
 		.unknown_hosts = c->accept_new_host_keys ? SSH_UNKNOWN_ADD : SSH_UNKNOWN_REFUSE,
 		.untrusted = untrusted,
 		.connect_timeout_ms = n->ssh.connect_timeout_ms,
+		.password_file = n->ssh.password_file, .host_key = n->ssh_host_key, .share = c->share,
 	};
 
 	return is_this_machine(c, address) ? remote_local() : ssh_connect(&o, err);

@@ -11,6 +11,7 @@ struct connect {
 	bool accept_new_host_keys;
 	struct ifaddrs *own; /* this machine's addresses */
 	char *known_hosts;   /* the user's file */
+	struct ssh_share *share;
 };
 
 /* Once per process, before any thread. */

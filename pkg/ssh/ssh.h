@@ -24,12 +24,26 @@ struct ssh_options {
 	/* Ends in NULL; the first is the one that is added to.  NULL: the user's and the system's. */
 	const char *const *known_hosts;
 	const char *alias;                 /* a second name the host key may be known by; may be NULL */
+	const char *host_key_alias; /* the one name it is known by, whatever host and port; may be NULL */
+	const char *host_key;       /* "TYPE BASE64": no other is taken, known_hosts is not asked; may be NULL */
 	enum ssh_unknown_hosts unknown_hosts;
 	bool *untrusted;        /* set when it is the host key that was refused; may be NULL */
 	/* Set when libssh2 cannot do this login or negotiation and OpenSSH could; may be NULL. */
 	bool *unsupported;
 	int connect_timeout_ms; /* for name, TCP, key exchange and login together; 0: 10 s */
+	/* A peer that is silent for alive_interval_ms is asked whether it lives, and is given up after
+	 * alive_count times that; 0: 3 s and 10 s in all. */
+	int alive_interval_ms, alive_count;
+	/* The bastion that host is reached through, which may be behind one itself; NULL: none.  All
+	 * connections with the same share and the same way to it use one connection to it. */
+	const struct ssh_options *via;
+	struct ssh_share *share; /* NULL: of its own */
 };
+
+/* What the connections of one run have in common: known_hosts, read once, and the bastions.
+ * May be freed while they are still open; a bastion is left when the last of them is closed. */
+struct ssh_share *ssh_share_new(void);
+void ssh_share_free(struct ssh_share *share);
 
 /* Call once, before any thread. */
 int ssh_init(struct err *err) MUST_CHECK;
