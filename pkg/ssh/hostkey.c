@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pki/pki.h"
+#include "ssh/hostkey.h"
 #include "ssh/known_hosts.h"
 #include "ssh/session.h"
 #include "ssh/wire.h"
@@ -23,12 +24,10 @@ static void fingerprint(const char *key, size_t len, struct buf *out)
 }
 
 struct shown_key {
-	const char *key;
-	size_t len;
 	struct buf print, line;
 };
 
-static int refuse_unknown(struct ssh_session *s, const struct ssh_options *o,
+static int refuse_unknown(const char *name, const struct ssh_options *o,
 			  const struct shown_key *shown, const struct known_result *found,
 			  struct err *err)
 {
@@ -43,61 +42,71 @@ static int refuse_unknown(struct ssh_session *s, const struct ssh_options *o,
 		       "%s: its host key is not known: %s%s; compare it with the machine's own (ssh-keygen "
 		       "-lf /etc/ssh/ssh_host_*_key.pub there), then add this line to '%s', or run again "
 		       "with --accept-new-host-keys: %s",
-		       s->name, buf_str(&shown->print), buf_str(&note),
+		       name, buf_str(&shown->print), buf_str(&note),
 		       o->known_hosts[0] ? o->known_hosts[0] : "~/.ssh/known_hosts", buf_str(&shown->line));
 }
 
-static int refuse_changed(struct ssh_session *s, const struct shown_key *shown,
+static int refuse_changed(const char *name, const struct shown_key *shown,
 			  const struct known_result *found, struct err *err)
 {
 	if (found->verdict == KNOWN_REVOKED)
 		return err_set(err, ERR_CONNECT,
 			       "%s: its host key %s is revoked (%s): do not trust this machine; give it a new "
 			       "host key",
-			       s->name, buf_str(&shown->print), buf_str(&found->place));
+			       name, buf_str(&shown->print), buf_str(&found->place));
 	if (found->verdict == KNOWN_OTHER_TYPE)
 		return err_set(err, ERR_CONNECT,
 			       "%s: it shows the host key %s, but is known by a key of another type (%s); "
 			       "if that is in order, add this line to the file: %s",
-			       s->name, buf_str(&shown->print), buf_str(&found->place), buf_str(&shown->line));
+			       name, buf_str(&shown->print), buf_str(&found->place), buf_str(&shown->line));
 	return err_set(err, ERR_CONNECT,
 		       "%s: its host key has changed to %s; %s has another one: somebody may be between, or "
 		       "the machine was installed anew; if you know why, remove that line and try again",
-		       s->name, buf_str(&shown->print), buf_str(&found->place));
+		       name, buf_str(&shown->print), buf_str(&found->place));
 }
 
-static int judge(struct ssh_session *s, const struct ssh_options *o, const struct shown_key *shown,
+static int judge(const char *name, const struct ssh_options *o, const struct shown_key *shown,
 		 const struct known_result *found, struct err *err)
 {
 	if (found->verdict == KNOWN_MATCH)
 		return 0;
 	if (found->verdict != KNOWN_NOT_FOUND)
-		return refuse_changed(s, shown, found, err);
+		return refuse_changed(name, shown, found, err);
 	if (o->unknown_hosts == SSH_UNKNOWN_REFUSE || !o->known_hosts[0])
-		return refuse_unknown(s, o, shown, found, err);
+		return refuse_unknown(name, o, shown, found, err);
 	if (known_hosts_append(o->known_hosts[0], buf_str(&shown->line), err) < 0) {
 		err->kind = ERR_CONNECT;
-		return err_wrap(err, "%s: its host key could not be added", s->name);
+		return err_wrap(err, "%s: its host key could not be added", name);
 	}
 	return 0;
+}
+
+int ssh_judge_host_key(const char *name, const struct ssh_options *o, const struct known_hosts *k,
+		       const struct known_names *names, const char *key, size_t len, struct err *err)
+{
+	struct shown_key shown = { BUF_INIT, BUF_INIT };
+	struct known_result found;
+	int rc;
+
+	known_hosts_check(k, names, key, len, &found);
+	fingerprint(key, len, &shown.print);
+	known_hosts_line(names, key, len, &shown.line);
+	rc = judge(name, o, &shown, &found, err);
+	known_result_release(&found);
+	buf_release(&shown.print);
+	buf_release(&shown.line);
+	return rc;
 }
 
 int ssh_check_host_key(struct ssh_session *s, const struct ssh_options *o,
 		       const struct known_hosts *k, const struct known_names *names, struct err *err)
 {
-	struct shown_key shown = { .print = BUF_INIT, .line = BUF_INIT };
-	struct known_result found;
-	int type, rc;
+	const char *key;
+	size_t len;
+	int type;
 
-	shown.key = libssh2_session_hostkey(s->lib, &shown.len, &type);
-	if (!shown.key)
+	key = libssh2_session_hostkey(s->lib, &len, &type);
+	if (!key)
 		return ssh_fail(s, 0, "its host key", err);
-	known_hosts_check(k, names, shown.key, shown.len, &found);
-	fingerprint(shown.key, shown.len, &shown.print);
-	known_hosts_line(names, shown.key, shown.len, &shown.line);
-	rc = judge(s, o, &shown, &found, err);
-	known_result_release(&found);
-	buf_release(&shown.print);
-	buf_release(&shown.line);
-	return rc;
+	return ssh_judge_host_key(s->name, o, k, names, key, len, err);
 }
