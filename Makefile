@@ -122,6 +122,7 @@ check-lab: deps
 bench: deps
 	$(Q)$(MAKE) $(B)/hactl
 	$(Q)HACTL=$(B)/hactl tests/bench/migrate
+	$(Q)LIB=$(abspath $(LIB)) tests/bench/fanout
 	$(Q)HACTL=$(B)/hactl tests/bench/bootstrap
 
 # memleak: cppcheck does not know the cleanup attribute; the rest of what is suppressed it gets wrong.
