@@ -24,12 +24,15 @@
 #define ANSWER_ENDLESS "endless" /* a body without end */
 
 struct server {
-	SSL_CTX *ctx;
+	SSL_CTX *tls;
 	int listen_fd, port;
 	pthread_t acceptor, threads[SERVER_MAX];
 	int connections;           /* all of them, dialled ones included */
 	pthread_mutex_t lock;
 	const char *answers[SERVER_MAX]; /* whole HTTP answers, one per request, then NULL */
+	/* Instead of answers: appends the whole answer to a request, which is not kept. */
+	void (*respond)(void *ctx, const char *request, struct buf *answer);
+	void *ctx;
 	int requests;
 	struct buf request[SERVER_MAX];  /* head and body as sent */
 	char client[SERVER_MAX][64];     /* common name of the client's certificate */
@@ -83,6 +86,18 @@ static inline void server_endless(SSL *ssl)
 		;
 }
 
+static inline int server_respond(struct server *s, SSL *ssl, struct buf *request)
+{
+	struct buf answer = BUF_INIT;
+	int rc;
+
+	s->respond(s->ctx, buf_str(request), &answer);
+	rc = SSL_write(ssl, buf_str(&answer), (int)answer.len) > 0 ? 0 : -1;
+	buf_release(request);
+	buf_release(&answer);
+	return rc;
+}
+
 /* Returns -1 when the connection is to be closed. */
 static inline int server_exchange(struct server *s, SSL *ssl)
 {
@@ -94,6 +109,8 @@ static inline int server_exchange(struct server *s, SSL *ssl)
 		buf_release(&b);
 		return -1;
 	}
+	if (s->respond)
+		return server_respond(s, ssl, &b);
 	pthread_mutex_lock(&s->lock);
 	i = s->requests++;
 	pthread_mutex_unlock(&s->lock);
@@ -118,7 +135,7 @@ struct server_job {
 static inline void *server_serve(void *arg)
 {
 	struct server_job *job = arg;
-	SSL *ssl = SSL_new(job->s->ctx);
+	SSL *ssl = SSL_new(job->s->tls);
 	char byte;
 
 	SSL_set_fd(ssl, job->fd);
@@ -176,12 +193,12 @@ static inline SSL_CTX *server_context(const struct cert *cert)
 	return ctx;
 }
 
-static inline void server_start_with(struct server *s, const struct cert *cert)
+static inline void server_start_at(struct server *s, const struct cert *cert, const char *address)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = inet_addr(address) };
 	socklen_t len = sizeof(a);
 
-	*s = (struct server){ .ctx = server_context(cert) };
+	*s = (struct server){ .tls = server_context(cert) };
 	pthread_mutex_init(&s->lock, NULL);
 	s->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(s->listen_fd, (struct sockaddr *)&a, sizeof(a)) || listen(s->listen_fd, 16) ||
@@ -189,6 +206,11 @@ static inline void server_start_with(struct server *s, const struct cert *cert)
 	    pthread_create(&s->acceptor, NULL, server_accept, s))
 		abort();
 	s->port = ntohs(a.sin_port);
+}
+
+static inline void server_start_with(struct server *s, const struct cert *cert)
+{
+	server_start_at(s, cert, "127.0.0.1");
 }
 
 static inline void server_start(struct server *s)
@@ -209,7 +231,7 @@ static inline void server_stop(struct server *s)
 	for (int i = 0; i < s->requests; i++)
 		buf_release(&s->request[i]);
 	pthread_mutex_destroy(&s->lock);
-	SSL_CTX_free(s->ctx);
+	SSL_CTX_free(s->tls);
 }
 
 /* A whole answer of the given status line ("200 OK") and body; freed with the process' end. */

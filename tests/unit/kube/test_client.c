@@ -126,7 +126,7 @@ static char *ask_expired(int verify, enum err_kind *kind)
 	test_client = cert_make(&(struct cert_spec){ .cn = "kubernetes-admin", .by = &test_ca,
 						     .from_s = -7200, .to_s = -3600 });
 	server_start(&s);
-	SSL_CTX_set_verify(s.ctx, verify, NULL);
+	SSL_CTX_set_verify(s.tls, verify, NULL);
 	s.answers[0] = server_json("401 Unauthorized", "{}");
 	struct kube *k = open_server(&s);
 

@@ -17,7 +17,7 @@ static int start(void **state)
 {
 	(void)state;
 	server_start(&server);
-	SSL_CTX_set_verify(server.ctx, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_verify(server.tls, SSL_VERIFY_NONE, NULL);
 	snprintf(base, sizeof(base), "https://127.0.0.1:%d/release", server.port);
 	return 0;
 }

@@ -1,0 +1,347 @@
+/*
+ * A cluster that is not there: three nodes that answer hactl's own scripts as real ones would, and
+ * an API server that lists whoever has joined.  Each call that reaches a node is counted, and one
+ * of them can be made to fail, before it had any effect or after it had all of it.
+ */
+#ifndef TESTS_STEPS_SIM_H
+#define TESTS_STEPS_SIM_H
+
+#include "../kube/server.h"
+#include "base/clock.h"
+#include "remote/fake.h"
+#include "steps/steps.h"
+
+#define SIM_NODES 3
+#define SIM_VIP "127.0.1.9"
+#define SIM_PKI "/etc/kubernetes/pki/"
+
+struct sim;
+
+struct sim_node {
+	struct remote *fake; /* its disk and its answers outlive hactl's connections */
+	struct sim *sim;
+	int number;
+	bool keepalived, kubelet_conf, apiserver, etcd, listed;
+	char begun[16];
+};
+
+struct sim {
+	struct sim_node nodes[SIM_NODES];
+	struct server api;
+	struct cert ca, api_cert, client, front, sa;
+	struct cert etcd_ca;
+	pthread_mutex_t lock;
+	int calls;      /* that reached any node in this run */
+	int fail_at;    /* 0: none */
+	bool fail_late; /* the call has its effect, and the connection is lost before its answer */
+	char failed[8]; /* the node whose call failed, or "" */
+};
+
+/* ---- the API ---- */
+
+static inline void sim_respond(void *ctx, const char *request, struct buf *answer)
+{
+	struct sim *s = ctx;
+	struct buf body = BUF_INIT;
+
+	pthread_mutex_lock(&s->lock);
+	if (!strncmp(request, "GET /api/v1/nodes", 17)) {
+		buf_puts(&body, "{\"kind\":\"NodeList\",\"items\":[");
+		for (int i = 0, n = 0; i < SIM_NODES; i++)
+			if (s->nodes[i].listed)
+				buf_printf(&body, "%s{\"metadata\":{\"name\":\"m%d\",\"labels\":{\"node-role.kubernetes.io/control-plane\":\"\"}},"
+					   "\"spec\":{},\"status\":{\"nodeInfo\":{\"kubeletVersion\":\"v1.20.2\"},"
+					   "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}", n++ ? "," : "", i + 1);
+		buf_puts(&body, "]}");
+	} else {
+		int node;
+
+		if (sscanf(request, "DELETE /api/v1/nodes/m%d", &node) == 1)
+			s->nodes[node - 1].listed = false;
+		buf_puts(&body, "{}");
+	}
+	pthread_mutex_unlock(&s->lock);
+	buf_printf(answer, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+		   strncmp(request, "POST", 4) ? "200 OK" : "201 Created", body.len);
+	buf_add(answer, buf_str(&body), body.len);
+	buf_release(&body);
+}
+
+/* ---- a node ---- */
+
+static inline void sim_file(struct sim_node *n, const char *name, const char *text, mode_t mode)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s%s", *name == '/' ? "" : SIM_PKI, name);
+	remote_fake_file(n->fake, path, text, mode);
+}
+
+static inline void sim_put_admin_conf(struct sim_node *n)
+{
+	struct buf conf = BUF_INIT;
+	char url[64];
+
+	snprintf(url, sizeof(url), "https://" SIM_VIP ":%d", n->sim->api.port);
+	kubeconfig_for(&conf, url, &n->sim->ca, &n->sim->client, "");
+	sim_file(n, "/etc/kubernetes/admin.conf", buf_str(&conf), 0600);
+	buf_release(&conf);
+}
+
+static inline void sim_init(struct sim_node *n)
+{
+	const struct sim *s = n->sim;
+
+	sim_file(n, "ca.crt", s->ca.cert_pem, 0644);
+	sim_file(n, "ca.key", s->ca.key_pem, 0600);
+	sim_file(n, "etcd/ca.crt", s->etcd_ca.cert_pem, 0644);
+	sim_file(n, "etcd/ca.key", s->etcd_ca.key_pem, 0600);
+	sim_file(n, "front-proxy-ca.crt", s->front.cert_pem, 0644);
+	sim_file(n, "front-proxy-ca.key", s->front.key_pem, 0600);
+	sim_file(n, "sa.pub", s->sa.pub_pem, 0644);
+	sim_file(n, "sa.key", s->sa.key_pem, 0600);
+	sim_put_admin_conf(n);
+	n->kubelet_conf = n->apiserver = n->etcd = n->listed = true;
+	*n->begun = '\0';
+}
+
+static inline bool sim_shared_pki_is_there(const struct sim_node *n)
+{
+	static const char *const names[] = { "ca.crt", "ca.key", "sa.key", "etcd/ca.key", "front-proxy-ca.key" };
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(path, sizeof(path), SIM_PKI "%s", names[i]);
+		if (!remote_fake_text(n->fake, path, NULL))
+			return false;
+	}
+	return true;
+}
+
+/* What templates/kubeadm-run.sh does; the words are its variables. */
+static inline int sim_kubeadm(struct sim_node *n, const char *script)
+{
+	if (strstr(script, "verb='init'"))
+		return sim_init(n), 0;
+	if (!sim_shared_pki_is_there(n))
+		return 1;
+	n->kubelet_conf = n->apiserver = n->listed = true;
+	if (strstr(script, "part='prepare'")) {
+		strcpy(n->begun, "join");
+	} else {
+		n->etcd = true;
+		*n->begun = '\0';
+	}
+	return 0;
+}
+
+/* What templates/kubeadm-clean.sh does. */
+static inline void sim_clean(struct sim_node *n, const char *script)
+{
+	if (strstr(script, "how='reset'"))
+		n->kubelet_conf = n->apiserver = n->etcd = false;
+	if (!strstr(script, "how='wait'"))
+		*n->begun = '\0';
+}
+
+static inline void sim_effect(struct sim_node *n, const char *script)
+{
+	if (strstr(script, "kubeadm init --config \"$config\""))
+		assert_int_equal(sim_kubeadm(n, script), 0);
+	else if (strstr(script, "finish-init"))
+		sim_clean(n, script);
+	else if (strstr(script, "systemctl -q enable keepalived")) {
+		mode_t mode;
+		const char *conf = remote_fake_text(n->fake, "/etc/keepalived/.keepalived.conf.hactl", &mode);
+		const char *check = remote_fake_text(n->fake, "/etc/keepalived/.check_apiserver.sh.hactl", &mode);
+
+		assert_non_null(conf);
+		assert_non_null(check);
+		sim_file(n, "/etc/keepalived/keepalived.conf", conf, 0600);
+		sim_file(n, "/etc/keepalived/check_apiserver.sh", check, 0755);
+		n->keepalived = true;
+	}
+}
+
+static inline void sim_tell_file(const struct sim_node *n, const char *key, const char *path, struct buf *out)
+{
+	mode_t mode;
+	const char *text = remote_fake_text(n->fake, path, &mode);
+
+	if (!text)
+		return;
+	buf_printf(out, "file_%s=", key);
+	pki_base64_encode(text, strlen(text), out);
+	buf_printf(out, "\nmode_%s=%o\n", key, mode);
+}
+
+static inline void sim_tell_pki(const struct sim_node *n, const char *name, struct buf *out)
+{
+	char path[128], sha[65];
+	const char *text;
+	mode_t mode;
+
+	snprintf(path, sizeof(path), "%s%s", *name == '/' ? "" : SIM_PKI, name);
+	text = remote_fake_text(n->fake, path, &mode);
+	if (!text)
+		return;
+	pki_sha256(text, strlen(text), sha);
+	buf_printf(out, "pki=%s %s %o\n", name, sha, mode);
+}
+
+static inline void sim_tell_kubernetes(const struct sim_node *n, struct buf *out)
+{
+	static const char *const pki[] = { "ca.crt", "ca.key", "sa.key", "sa.pub", "front-proxy-ca.crt", "front-proxy-ca.key",
+					   "etcd/ca.crt", "etcd/ca.key", "/etc/kubernetes/admin.conf" };
+
+	if (remote_fake_text(n->fake, "/etc/kubernetes/admin.conf", NULL))
+		buf_puts(out, "has=admin.conf\n");
+	if (n->kubelet_conf)
+		buf_puts(out, "has=kubelet.conf\nkubelet_enabled=enabled\n");
+	if (n->apiserver)
+		buf_puts(out, "has=manifests/kube-apiserver.yaml\n");
+	if (n->etcd)
+		buf_puts(out, "has=manifests/etcd.yaml\netcd_data=yes\n");
+	if (*n->begun)
+		buf_printf(out, "begun=%s\n", n->begun);
+	for (size_t i = 0; i < sizeof(pki) / sizeof(*pki); i++)
+		sim_tell_pki(n, pki[i], out);
+}
+
+/* What templates/facts.sh would print now. */
+static inline void sim_facts(const struct sim_node *n, struct buf *out)
+{
+	long long now = clock_wall_ms();
+
+	buf_printf(out, "clock_begin=%lld.%03d\nhostname=m%d\nmachine_id=id%d\nos=Debian GNU/Linux 12\nos_id=debian \nsystemd=yes\n"
+		   "addr=lo0 127.0.1.1%d/24\nswap=0\nkeepalived=2.2.7\nkubeadm=v1.20.2\nkubelet=v1.20.2\ncni=10-net.conflist\n"
+		   "cri_socket=/run/containerd/containerd.sock\nvip_answers=no\n", now / 1000, (int)(now % 1000), n->number,
+		   n->number, n->number);
+	if (n->keepalived)
+		buf_puts(out, "keepalived_enabled=enabled\nkeepalived_active=active\n");
+	if (n->keepalived && n->number == 1)
+		buf_puts(out, "addr=lo0 " SIM_VIP "/24\n");
+	sim_tell_file(n, "keepalived.conf", "/etc/keepalived/keepalived.conf", out);
+	sim_tell_file(n, "check_apiserver.sh", "/etc/keepalived/check_apiserver.sh", out);
+	sim_tell_kubernetes(n, out);
+	buf_printf(out, "clock=%lld.%03d\nend=1\n", now / 1000, (int)(now % 1000));
+}
+
+/* ---- a connection to a node ---- */
+
+struct sim_remote {
+	struct remote remote;
+	struct sim_node *node;
+	bool lost;
+};
+
+static inline int sim_lose(struct sim_remote *r, struct err *err)
+{
+	r->lost = true;
+	return err_set(err, ERR_CONNECT, "the connection is lost");
+}
+
+static inline int sim_exec(struct remote *remote, const struct remote_exec *e, struct remote_result *res, struct err *err)
+{
+	struct sim_remote *r = (struct sim_remote *)remote;
+	struct sim_node *n = r->node;
+	struct sim *s = n->sim;
+	struct buf facts = BUF_INIT;
+	const struct strs *scripts;
+	bool fails;
+	size_t before;
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	fails = ++s->calls == s->fail_at;
+	if (fails)
+		snprintf(s->failed, sizeof(s->failed), "m%d", n->number);
+	if (r->lost || (fails && !s->fail_late)) {
+		pthread_mutex_unlock(&s->lock);
+		return sim_lose(r, err);
+	}
+	sim_facts(n, &facts);
+	remote_fake_answer(n->fake, "put end 1", 0, buf_str(&facts), "");
+	buf_release(&facts);
+	scripts = remote_fake_scripts(n->fake);
+	before = scripts->n;
+	rc = n->fake->ops->exec(n->fake, e, res, err);
+	if (rc == 0 && scripts->n > before)
+		sim_effect(n, scripts->v[before]);
+	pthread_mutex_unlock(&s->lock);
+	return rc == 0 && fails ? sim_lose(r, err) : rc;
+}
+
+static inline void sim_close(struct remote *remote)
+{
+	free(remote);
+}
+
+/* For steps_options: connecting counts as a call. */
+static inline struct remote *sim_connect(void *ctx, const struct inv_node *inv, const char *address, bool *untrusted,
+					 struct err *err)
+{
+	static const struct remote_ops ops = { .exec = sim_exec, .close = sim_close };
+	struct sim *s = ctx;
+	struct sim_remote *r = calloc(1, sizeof(*r));
+	bool fails;
+
+	(void)address;
+	(void)untrusted;
+	if (!r)
+		abort();
+	*r = (struct sim_remote){ .remote.ops = &ops, .node = &s->nodes[inv->name[1] - '1'] };
+	pthread_mutex_lock(&s->lock);
+	fails = ++s->calls == s->fail_at;
+	if (fails)
+		snprintf(s->failed, sizeof(s->failed), "%s", inv->name);
+	pthread_mutex_unlock(&s->lock);
+	if (!fails)
+		return &r->remote;
+	sim_lose(r, err);
+	free(r);
+	return NULL;
+}
+
+/* ---- all of it ---- */
+
+static inline void sim_start_node(struct sim *s, int number)
+{
+	struct sim_node *n = &s->nodes[number - 1];
+
+	*n = (struct sim_node){ .sim = s, .number = number, .fake = remote_fake() };
+	remote_fake_answer(n->fake, "", 0, "", ""); /* any other script: well done */
+	remote_fake_answer(n->fake, "ActiveEnterTimestampMonotonic", 0, number == 1 ? "yes\n10000\n" : "no\n10000\n", "");
+}
+
+static inline void sim_start(struct sim *s)
+{
+	*s = (struct sim){ .calls = 0 };
+	pthread_mutex_init(&s->lock, NULL);
+	s->ca = cert_make(&(struct cert_spec){ .cn = "kubernetes", .ca = 1 });
+	s->etcd_ca = cert_make(&(struct cert_spec){ .cn = "etcd-ca", .ca = 1 });
+	s->front = cert_make(&(struct cert_spec){ .cn = "front-proxy-ca", .ca = 1 });
+	s->sa = cert_make(&(struct cert_spec){ .cn = "sa" });
+	s->api_cert = cert_make(&(struct cert_spec){ .cn = "kube-apiserver", .by = &s->ca, .san = "IP:" SIM_VIP });
+	s->client = cert_make(&(struct cert_spec){ .cn = "kubernetes-admin", .org = "system:masters", .by = &s->ca });
+	test_ca = s->ca; /* whom the server lets in */
+	server_start_at(&s->api, &s->api_cert, SIM_VIP);
+	s->api.ctx = s;
+	s->api.respond = sim_respond;
+	for (int i = 1; i <= SIM_NODES; i++)
+		sim_start_node(s, i);
+}
+
+static inline void sim_stop(struct sim *s)
+{
+	struct cert *const certs[] = { &s->ca, &s->etcd_ca, &s->front, &s->sa, &s->api_cert, &s->client };
+
+	server_stop(&s->api);
+	for (int i = 0; i < SIM_NODES; i++)
+		remote_close(s->nodes[i].fake);
+	for (size_t i = 0; i < sizeof(certs) / sizeof(*certs); i++)
+		cert_release(certs[i]);
+	pthread_mutex_destroy(&s->lock);
+}
+
+#endif

@@ -1,0 +1,189 @@
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sim.h"
+
+static char dir[] = "/tmp/bootstrap-XXXXXX";
+
+static enum steps_part everyone(const void *ctx, const struct inv_node *n)
+{
+	(void)ctx;
+	(void)n;
+	return STEPS_TARGET;
+}
+
+/* What the events of a run told. */
+struct told {
+	bool changed;
+	char node[8], step[32]; /* of the first failure */
+};
+
+static void hear(void *ctx, const struct plan_event *e)
+{
+	struct told *t = ctx;
+
+	if (e->type != PLAN_STEP || e->state != PLAN_FAILED || *t->step)
+		return;
+	snprintf(t->node, sizeof(t->node), "%s", e->node ? e->node : "");
+	snprintf(t->step, sizeof(t->step), "%s", e->step);
+}
+
+static void describe(const struct sim *s, const char *path, const char *kubeadm)
+{
+	FILE *f = fopen(path, "w"), *k = fopen(kubeadm, "w");
+
+	assert_non_null(f);
+	assert_non_null(k);
+	fprintf(f, "apiVersion: hactl/v1\nkind: Cluster\nname: t\nendpoint: " SIM_VIP ":%d\nschedulable: true\ncontrolPlane:\n",
+		s->api.port);
+	for (int i = 1; i <= SIM_NODES; i++)
+		fprintf(f, "  - {name: m%d, address: 127.0.1.1%d}\n", i, i);
+	fprintf(f, "kubeadm: {config: %s}\n", kubeadm);
+	fprintf(k, "apiVersion: kubeadm.k8s.io/v1beta2\nkind: InitConfiguration\nlocalAPIEndpoint: {bindPort: %d}\n",
+		s->api.port);
+	fclose(f);
+	fclose(k);
+}
+
+/* hactl apply. */
+static int apply(struct sim *s, struct told *told, struct err *err)
+{
+	static const struct plan_phase *const phases[] = {
+		&steps_connect, &steps_look, &steps_cluster, &steps_preflight, &steps_clean, &steps_password,
+		&steps_keepalived, &steps_vip, &steps_init, &steps_read_pki, &steps_pki, &steps_token, &steps_join,
+		&steps_join_etcd, &steps_token_end, &steps_ready, NULL,
+	};
+	const struct steps_options opt = { .connect = sim_connect, .ctx = s, .log_dir = dir };
+	auto_inventory struct inventory inv = { 0 };
+	auto_free char *path = NULL, *kubeadm = NULL;
+	struct steps_run run;
+	int rc;
+
+	assert_true(asprintf(&path, "%s/hactl.yaml", dir) > 0 && asprintf(&kubeadm, "%s/kubeadm.yaml", dir) > 0);
+	describe(s, path, kubeadm);
+	*told = (struct told){ .changed = false };
+	s->calls = 0;
+	*s->failed = '\0';
+	if (inventory_load(path, &inv, err) < 0)
+		return -1;
+	rc = steps_run_init(&run, &inv, &opt, everyone, NULL, err);
+	run.plan.observer = (struct plan_observer){ .event = hear, .ctx = told };
+	if (rc == 0)
+		rc = plan_run(&run.plan, phases, err);
+	told->changed = run.plan.changed;
+	steps_run_release(&run);
+	return rc;
+}
+
+static void assert_cluster(struct sim *s)
+{
+	mode_t mode;
+
+	for (int i = 0; i < SIM_NODES; i++) {
+		const struct sim_node *n = &s->nodes[i];
+
+		assert_true(n->keepalived && n->kubelet_conf && n->apiserver && n->etcd && n->listed && !*n->begun);
+		assert_string_equal(remote_fake_text(n->fake, SIM_PKI "ca.key", &mode), s->ca.key_pem);
+		assert_int_equal(mode, 0600);
+	}
+}
+
+static void assert_applies(struct sim *s, bool changes)
+{
+	auto_err struct err err = ERR_INIT;
+	struct told told;
+
+	if (apply(s, &told, &err) < 0)
+		fail_msg("after call %d failed%s: %s", s->fail_at, s->fail_late ? " late" : "", err.msg);
+	assert_cluster(s);
+	if (!changes)
+		assert_false(told.changed);
+}
+
+static void a_bootstrap_makes_a_cluster_and_the_next_one_changes_nothing(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	sim_start(&s);
+	assert_applies(&s, true);
+	assert_applies(&s, false);
+	sim_stop(&s);
+}
+
+/* One bootstrap whose nth call fails, and the same again; false when there is no nth call. */
+static bool fail_once(int nth, bool late)
+{
+	auto_err struct err err = ERR_INIT;
+	struct told told;
+	struct sim s;
+	bool hit;
+	int rc;
+
+	sim_start(&s);
+	s.fail_at = nth;
+	s.fail_late = late;
+	rc = apply(&s, &told, &err);
+	hit = *s.failed;
+	if (hit && rc < 0) {
+		/* a step that concerns all nodes is none's: there the message alone names it */
+		if (!strstr(err.msg, s.failed) || (*told.node && strcmp(told.node, s.failed)) || !*told.step)
+			fail_msg("call %d on %s: the error is '%s' (step '%s' of '%s')", nth, s.failed, err.msg, told.step,
+				 told.node);
+		assert_true(err.kind == ERR_CONNECT || err.kind == ERR_REMOTE);
+	}
+	s.fail_at = 0;
+	assert_applies(&s, true);
+	sim_stop(&s);
+	return hit;
+}
+
+static void whichever_call_fails_the_error_names_node_and_step_and_the_next_run_completes(void **state)
+{
+	int n = 1;
+
+	(void)state;
+	while (fail_once(n, false) && fail_once(n, true))
+		n++;
+	assert_true(n > 30); /* a bootstrap of three nodes takes more calls than that */
+}
+
+static int setup(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+
+	(void)state;
+	return mkdtemp(dir) ? kube_init(&err) : -1;
+}
+
+static int cleanup(void **state)
+{
+	static const char *const names[] = { "hactl.yaml", "kubeadm.yaml", "m1.log", "m2.log", "m3.log" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		auto_free char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", dir, names[i]) < 0 || unlink(path) < 0)
+			return -1;
+	}
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_bootstrap_makes_a_cluster_and_the_next_one_changes_nothing),
+		cmocka_unit_test(whichever_call_fails_the_error_names_node_and_step_and_the_next_run_completes),
+	};
+
+	return cmocka_run_group_tests(tests, setup, cleanup);
+}
