@@ -95,7 +95,10 @@ static int ensure_password(struct steps_run *run, struct err *err)
 {
 	char made[9];
 
-	if (run->vrrp_password || !steps_uses_keepalived(run))
+	if (run->vrrp_version || !steps_uses_keepalived(run))
+		return 0;
+	run->vrrp_version = run->inv->vip.password ? 2 : 3;
+	if (run->vrrp_version == 3)
 		return 0;
 	if (!run->inv->vip.password && pki_random_text(made, 8, err) < 0)
 		return -1;

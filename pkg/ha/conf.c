@@ -69,6 +69,28 @@ static int check_peer(const struct ha_vip *v, const struct ha_peer *p, struct er
 	return 0;
 }
 
+/* keepalived counts hundredths of a second in version 3, whole seconds in version 2. */
+static int check_timing(const struct ha_vip *v, struct err *err)
+{
+	const struct ha_timing *t = &v->timing;
+	int unit = t->version == 3 ? 10 : 1000;
+
+	if (t->version != 2 && t->version != 3)
+		return err_set(err, ERR_CONFIG, "VRRP has versions 2 and 3, not %d", t->version);
+	if (t->version == 2 && family(v->address) == AF_INET6)
+		return err_set(err, ERR_CONFIG, "the VIP '%s' needs VRRP version 3: version 2 has no IPv6",
+			       v->address);
+	if (t->advert_ms < HA_ADVERT_MIN_MS || t->advert_ms > HA_ADVERT_MAX_MS || t->advert_ms % unit)
+		return err_set(err, ERR_CONFIG, "adverts every %d ms: VRRP version %d takes %d to %d ms in "
+			       "steps of %d", t->advert_ms, t->version,
+			       t->version == 3 ? HA_ADVERT_MIN_MS : 1000, HA_ADVERT_MAX_MS, unit);
+	if (t->check_ms < HA_CHECK_MIN_MS || t->check_ms > HA_CHECK_MAX_MS || t->fall < 1 || t->fall > 10 ||
+	    t->rise < 1 || t->rise > 60)
+		return err_set(err, ERR_CONFIG, "a check every %d ms with fall %d and rise %d is out of range",
+			       t->check_ms, t->fall, t->rise);
+	return 0;
+}
+
 static int check_vip(const struct ha_vip *v, struct err *err)
 {
 	int af = family(v->address);
@@ -78,7 +100,9 @@ static int check_vip(const struct ha_vip *v, struct err *err)
 	if (v->virtual_router_id < 1 || v->virtual_router_id > 255)
 		return err_set(err, ERR_CONFIG, "virtualRouterID %d is not between 1 and 255",
 			       v->virtual_router_id);
-	if (af == AF_INET && (!v->password || !ha_password_valid(v->password)))
+	if (check_timing(v, err) < 0)
+		return -1;
+	if (v->timing.version == 2 && (!v->password || !ha_password_valid(v->password)))
 		return err_set(err, ERR_CONFIG, "the VRRP password must be %s", ha_password_rule);
 	for (size_t i = 0; i < v->npeers; i++)
 		if (check_peer(v, &v->peers[i], err) < 0)
@@ -118,47 +142,73 @@ static void add_unicast(const struct ha_vip *v, size_t self, struct buf *out)
 	buf_puts(out, "\t}\n");
 }
 
-/* VRRP version 3 has no authentication, version 2 no IPv6. */
 static void add_authentication(const struct ha_vip *v, struct buf *out)
 {
-	if (family(v->address) == AF_INET)
+	if (v->timing.version == 2)
 		buf_printf(out, "\tauthentication {\n\t\tauth_type PASS\n\t\tauth_pass %s\n\t}\n",
 			   v->password);
+}
+
+/* A number's text, good until the end of the block it is written in. */
+#define NUMBER(n) number((char[12]){ 0 }, n)
+
+static const char *number(char text[12], int n)
+{
+	snprintf(text, 12, "%d", n);
+	return text;
+}
+
+static int add_bonus(const struct ha_vip *v, struct buf *out, struct err *err)
+{
+	const struct tmpl_var vars[] = {
+		{ "script", HA_CHECK_SCRIPT }, { "bonus", NUMBER(ha_bonus(v->npeers)) }, { NULL, NULL },
+	};
+
+	return v->timing.preempt ? 0 : tmpl_render("keepalived-bonus.conf", vars, out, err);
+}
+
+/* The longest that a run of the check script takes, in whole seconds, and what a busy machine adds:
+ * keepalived takes a script that it had to end for one that failed. */
+static int script_timeout(const struct ha_timing *t)
+{
+	return t->fall + 10;
 }
 
 int ha_keepalived_conf(const struct ha_vip *v, size_t self, struct buf *out, struct err *err)
 {
 	const struct ha_peer *p = &v->peers[self];
+	const struct ha_timing *t = &v->timing;
 	auto_wipe struct buf authentication = BUF_INIT;
-	auto_buf struct buf unicast = BUF_INIT;
-	char priority[16], weight[16], bonus[16], id[16], prefix[16];
+	auto_buf struct buf unicast = BUF_INIT, bonus = BUF_INIT;
+	char advert[16];
 
-	if (prove(v->npeers, err) < 0 || check_vip(v, err) < 0)
+	if (prove(v->npeers, err) < 0 || check_vip(v, err) < 0 || add_bonus(v, &bonus, err) < 0)
 		return -1;
-	snprintf(priority, sizeof(priority), "%d", ha_priority(v->npeers, self));
-	snprintf(weight, sizeof(weight), "%d", ha_weight(v->npeers));
-	snprintf(bonus, sizeof(bonus), "%d", ha_bonus(v->npeers));
-	snprintf(id, sizeof(id), "%d", v->virtual_router_id);
-	snprintf(prefix, sizeof(prefix), "%d", p->prefix);
+	snprintf(advert, sizeof(advert), "%g", t->advert_ms / 1000.0);
 	buf_reserve(&authentication, 128);
 	add_authentication(v, &authentication);
 	add_unicast(v, self, &unicast);
 	/* The text holds a password: one piece of memory, so that wiping out wipes it. */
 	buf_reserve(out, out->len + strlen(tmpl_text("keepalived.conf")) + authentication.len +
-			 unicast.len + 512);
+			 unicast.len + bonus.len + 512);
 	const struct tmpl_var vars[] = {
 		{ "name", p->name },
 		{ "script", HA_CHECK_SCRIPT },
-		{ "weight", weight },
-		{ "bonus", bonus },
-		{ "version", family(v->address) == AF_INET ? "2" : "3" },
+		{ "version", NUMBER(t->version) },
 		{ "interface", p->interface },
-		{ "virtual_router_id", id },
-		{ "priority", priority },
+		{ "virtual_router_id", NUMBER(v->virtual_router_id) },
+		{ "priority", NUMBER(ha_priority(v->npeers, self)) },
+		{ "weight", NUMBER(ha_weight(v->npeers)) },
+		{ "prefix", NUMBER(p->prefix) },
+		{ "period", NUMBER(ha_run_ms(t) / 1000) },
+		{ "timeout", NUMBER(script_timeout(t)) },
+		{ "rise", NUMBER(t->rise) },
+		{ "advert", advert },
 		{ "authentication", buf_str(&authentication) },
 		{ "unicast", buf_str(&unicast) },
+		{ "bonus", buf_str(&bonus) },
+		{ "track_bonus", t->preempt ? "" : "\t\tholds_vip\n" },
 		{ "vip", v->address },
-		{ "prefix", prefix },
 		/* Or the kernel may choose the VIP as the source of what the node itself sends. */
 		{ "lifetime", family(v->address) == AF_INET ? "" : " preferred_lft 0" },
 		{ NULL, NULL },
@@ -167,45 +217,35 @@ int ha_keepalived_conf(const struct ha_vip *v, size_t self, struct buf *out, str
 	return tmpl_render("keepalived.conf", vars, out, err);
 }
 
-int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct err *err)
-{
-	const char *host = v->check_host ? v->check_host : v->peers[self].address;
-	char port[16];
-
-	if (!*host || *host == '-' || !plain_word(host) || strpbrk(host, "`&;|<>()*?[]/%"))
-		return err_set(err, ERR_CONFIG, "'%s' is no host that an API server can be checked on", host);
-	if (v->api_port < 1 || v->api_port > 65535)
-		return err_set(err, ERR_CONFIG, "%d is no port that an API server can be checked on",
-			       v->api_port);
-	snprintf(port, sizeof(port), "%d", v->api_port);
-	const struct tmpl_var vars[] = {
-		{ "vip", v->address },
-		{ "host", host },
-		{ "bracketed", family(host) == AF_INET6 ? "[$host]" : "$host" },
-		{ "port", port },
-		{ NULL, NULL },
-	};
-
-	return tmpl_render("check_apiserver.sh", vars, out, err);
-}
-
 bool ha_is_ours(const char *conf)
 {
 	return !strncmp(conf, marker, sizeof(marker) - 1);
 }
 
+/* What follows the next line's keyword, at or after at; NULL when there is none. */
+static const char *value_of(const char *at, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *line = at; line; line = strchr(line, '\n')) {
+		line += strspn(line, " \t\r\n");
+		if (!strncmp(line, key, len) && (line[len] == ' ' || line[len] == '\t'))
+			return line + len + strspn(line + len, " \t");
+	}
+	return NULL;
+}
+
+int ha_version_of(const char *conf)
+{
+	const char *value = value_of(conf, "version");
+
+	return value ? atoi(value) : 0;
+}
+
 char *ha_password_of(const char *conf)
 {
-	static const char key[] = "auth_pass";
-
-	for (const char *line = conf; line; line = strchr(line, '\n')) {
-		line += strspn(line, " \t\r\n");
-		if (strncmp(line, key, sizeof(key) - 1))
-			continue;
-		const char *word = line + sizeof(key) - 1;
-		const char *value = word + strspn(word, " \t");
-		size_t len = strcspn(value, " \t\r\n");
-		auto_free char *password = value > word ? strndup(value, len) : NULL;
+	for (const char *value = conf; (value = value_of(value, "auth_pass"));) {
+		auto_free char *password = strndup(value, strcspn(value, " \t\r\n"));
 
 		if (password && ha_password_valid(password))
 			return TAKE(password);

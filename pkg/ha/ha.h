@@ -18,11 +18,33 @@ struct ha_peer {
 	int prefix;          /* of the VIP on that interface */
 };
 
+/*
+ * How fast a failure is seen and answered.  A check looks every check_ms whether the API server is
+ * there, and asks it once a run (the larger of a second and check_ms) for an answer.
+ */
+struct ha_timing {
+	int version;   /* of VRRP: 3, or 2, which has whole seconds and a password, and no IPv6 */
+	int advert_ms;
+	int check_ms;
+	int fall;      /* answers in a row that may be missing, HA_PATIENCE_MS each */
+	int rise;      /* runs in a row that must succeed before a node is healthy again */
+	bool preempt;  /* the first healthy node takes the VIP back; else whoever holds it keeps it */
+};
+enum {
+	HA_ADVERT_MS = 200, HA_ADVERT_V2_MS = 1000, HA_ADVERT_MIN_MS = 50, HA_ADVERT_MAX_MS = 40000,
+	HA_CHECK_MS = 200, HA_CHECK_MIN_MS = 100, HA_CHECK_MAX_MS = 60000,
+	HA_FALL = 2, HA_RISE = 2, HA_PATIENCE_MS = 900,
+};
+struct ha_timing ha_timing_default(int version);
+/* A run of the check: whole seconds, as keepalived counts them. */
+int ha_run_ms(const struct ha_timing *t);
+
 struct ha_vip {
 	const char *address; /* numeric */
 	int virtual_router_id;
-	const char *password; /* of VRRP version 2; not used with IPv6, which takes version 3 */
+	const char *password; /* of VRRP version 2 */
 	bool unicast;
+	struct ha_timing timing;
 	const char *check_host; /* the API server's host; NULL: the node's own address */
 	int api_port;
 	const struct ha_peer *peers; /* every control-plane node, in the file's order */
@@ -37,8 +59,10 @@ int ha_keepalived_conf(const struct ha_vip *v, size_t self, struct buf *out, str
 int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct err *err) MUST_CHECK;
 #define HA_CHECK_SCRIPT "/etc/keepalived/check_apiserver.sh"
 
-/* Was this keepalived.conf written by hactl?  Its password, when it has one (caller frees). */
+/* Was this keepalived.conf written by hactl?  Its VRRP version (0: it says none), and its password,
+ * when it has one (caller frees). */
 bool ha_is_ours(const char *conf);
+int ha_version_of(const char *conf);
 char *ha_password_of(const char *conf);
 
 /* 1 to 8 printable ASCII characters, none of which keepalived.conf gives a meaning:

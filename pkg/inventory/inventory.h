@@ -70,6 +70,10 @@ struct inventory {
 		int virtual_router_id; /* 51 */
 		const char *password;  /* NULL: made, or read back from the nodes */
 		bool unicast;          /* true */
+		int advert_ms;         /* 0: 200, or 1000 where VRRP version 2 has to be used */
+		int check_ms;          /* 200 */
+		int fall, rise;        /* 2, 2 */
+		bool preempt;          /* false */
 	} vip;
 	struct {
 		const char *config; /* resolved path or NULL */

@@ -1,5 +1,6 @@
 #include "inventory/keys.h"
 
+#include "ha/ha.h"
 #include "inventory/inventory.h"
 
 static const char *const api_versions[] = { "hactl/v1", NULL };
@@ -125,13 +126,35 @@ static const struct inv_key vip_keys[] = {
 	  .help = "Tells this cluster's VRRP from others in the same network: each needs its own." },
 	{ .name = "password", .type = INV_STR, .offset = offsetof(struct inventory, vip.password),
 	  .rule = &inv_password_rule, .secret = true, .example = "chng-me1",
-	  .otherwise = "made once, then read back from the nodes",
+	  .otherwise = "none with VRRP version 3; with version 2 made once, then read back from the nodes",
 	  .help = "The VRRP password. It guards against mistakes, not against attackers: it crosses "
-		  "the network as it is." },
+		  "the network as it is. Only VRRP version 2 has one, whose adverts are a second or more "
+		  "apart: with a password the virtual IP moves in seconds, without in less than one." },
 	{ .name = "unicast", .type = INV_BOOL, .offset = offsetof(struct inventory, vip.unicast),
 	  .fallback = "true",
 	  .help = "Whether the nodes speak VRRP to each other's addresses. With false they use "
 		  "multicast, which many networks drop." },
+	{ .name = "advertInterval", .type = INV_DURATION, .offset = offsetof(struct inventory, vip.advert_ms),
+	  .min = HA_ADVERT_MIN_MS, .max = HA_ADVERT_MAX_MS, .example = "200ms",
+	  .otherwise = "200ms, or 1s where VRRP version 2 has to be used: with a password, or where a node's "
+		       "keepalived is older than 2.0",
+	  .help = "How often the holder of the virtual IP says that it is there. After three times that "
+		  "another node takes over. In steps of 10ms; whole seconds with VRRP version 2." },
+	{ .name = "checkInterval", .type = INV_DURATION, .offset = offsetof(struct inventory, vip.check_ms),
+	  .min = HA_CHECK_MIN_MS, .max = HA_CHECK_MAX_MS, .fallback = "200ms",
+	  .help = "How often a node looks whether its own API server is there. It is asked for an answer "
+		  "once a second, or as often as this says if that is less." },
+	{ .name = "fall", .type = INV_INT, .offset = offsetof(struct inventory, vip.fall),
+	  .min = 1, .max = 10, .fallback = "2",
+	  .help = "How many answers in a row may be missing, 0.9 s each, before a node counts as failed. A "
+		  "server that stopped is seen at once, whatever this says." },
+	{ .name = "rise", .type = INV_INT, .offset = offsetof(struct inventory, vip.rise),
+	  .min = 1, .max = 60, .fallback = "2",
+	  .help = "How many checks in a row, one a second, must succeed before it counts as healthy again." },
+	{ .name = "preempt", .type = INV_BOOL, .offset = offsetof(struct inventory, vip.preempt),
+	  .fallback = "false",
+	  .help = "Whether the first healthy node of the file takes the virtual IP back. With false whoever "
+		  "holds it keeps it while it is healthy: each move cuts the connections that are open." },
 	{ .type = INV_END },
 };
 

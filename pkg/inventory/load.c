@@ -169,6 +169,26 @@ static int check_endpoint(const struct inv_reader *r, const struct yaml_node *ro
 	return 0;
 }
 
+/* What VRRP version 3 alone can, a password rules out; IPv6 rules out the password. */
+static int check_vrrp(const struct inv_reader *r, const struct yaml_node *root,
+		      const struct inventory *inv, struct err *err)
+{
+	const struct yaml_node *advert = yaml_find(root, "vip.advertInterval");
+	unsigned char bytes[16];
+
+	if (inv->vip.provider != INV_VIP_KEEPALIVED)
+		return 0;
+	if (inv->vip.password && inv_address(inv->vip.address, bytes) == AF_INET6)
+		return yaml_error(r->stream, yaml_find(root, "vip.password"), err, "a virtual IP of IPv6 needs "
+				  "VRRP version 3, which has no password: leave it out");
+	if (inv->vip.password && inv->vip.advert_ms % 1000)
+		return yaml_error(r->stream, advert, err, "advertInterval must be whole seconds with a "
+				  "password, which only VRRP version 2 has; without one 200ms is usual");
+	if (inv->vip.advert_ms % 10)
+		return yaml_error(r->stream, advert, err, "advertInterval must be a multiple of 10ms");
+	return 0;
+}
+
 /* The VIP among the addresses of the nodes: nobody's own, and of their family. */
 static int check_vip(const struct inv_reader *r, const struct yaml_node *root,
 		     const struct inventory *inv, struct err *err)
@@ -236,7 +256,8 @@ static int read_cluster(struct inv_reader *r, struct inventory *inv, struct err 
 	split_vip(r, inv);
 	complete_version(r, inv);
 	if (read_nodes(r, root, inv, err) < 0 || check_unique(r, root, inv, err) < 0 ||
-	    check_endpoint(r, root, inv, err) < 0 || check_vip(r, root, inv, err) < 0)
+	    check_endpoint(r, root, inv, err) < 0 || check_vip(r, root, inv, err) < 0 ||
+	    check_vrrp(r, root, inv, err) < 0)
 		return -1;
 	add_warnings(r, root, inv);
 	return 0;

@@ -1,11 +1,17 @@
-/* The virtual IP: keepalived's files and service on every control-plane node, one holder. */
+/*
+ * The virtual IP: keepalived's files and service on every control-plane node, one holder.
+ *
+ * New files are staged and tested on all nodes before the first one takes them; then all take
+ * them at the same time.  Nodes with different VRRP versions do not hear each other: for as long
+ * as that lasts, no longer than an election takes, nobody moves.
+ */
 #define _GNU_SOURCE
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "ha/ha.h"
-#include "pki/pki.h"
 #include "steps/steps.h"
 #include "tmpl/tmpl.h"
 
@@ -16,105 +22,8 @@
 #define STAGED_CHECK DIR "/.check_apiserver.sh.hactl"
 #define CONF_MODE 0600 /* it holds the password */
 #define CHECK_MODE 0755
-/* Three lost adverts of a second, a second of skew, and what a slow machine takes. */
 #define VIP_PATIENCE_MS 30000
-#define SETTLED_MS 4500
-
-/* ---- what the files say ---- */
-
-static char *copy(const char *s)
-{
-	char *c = strdup(s);
-
-	if (!c)
-		abort();
-	return c;
-}
-
-static void fill_peer(const struct steps_run *run, const struct inv_node *inv, struct ha_peer *peer)
-{
-	const struct steps_node *n = NULL;
-	const struct facts_addr *a = NULL;
-
-	for (size_t i = 0; i < run->n; i++)
-		if (run->nodes[i].inv == inv)
-			n = &run->nodes[i];
-	if (n && steps_seen(n))
-		a = steps_vip_neighbour(n);
-	*peer = (struct ha_peer){
-		.name = inv->name,
-		.address = copy(n && n->address ? n->address : inv->address),
-		.interface = copy(run->inv->vip.interface ? run->inv->vip.interface :
-				  a ? a->interface : STEPS_NO_INTERFACE),
-		.prefix = run->inv->vip.prefix ? run->inv->vip.prefix : a ? a->prefix :
-			  strchr(run->inv->vip.address, ':') ? 64 : 24,
-	};
-}
-
-void steps_fill_peers(struct steps_run *run)
-{
-	size_t n = run->inv->ncontrol_plane;
-
-	if (run->peers || !steps_uses_keepalived(run))
-		return;
-	run->peers = calloc(n, sizeof(*run->peers));
-	if (!run->peers)
-		abort();
-	for (run->npeers = 0; run->npeers < n; run->npeers++)
-		fill_peer(run, &run->inv->nodes[run->npeers], &run->peers[run->npeers]);
-}
-
-void steps_release_peers(struct steps_run *run)
-{
-	for (size_t i = 0; i < run->npeers; i++) {
-		free((char *)run->peers[i].address);
-		free((char *)run->peers[i].interface);
-	}
-	free(run->peers);
-	run->peers = NULL;
-}
-
-int steps_render_keepalived(const struct steps_run *run, const struct steps_node *n, struct buf *conf,
-			    struct buf *check, struct err *err)
-{
-	const struct inventory *inv = run->inv;
-	const struct ha_vip vip = {
-		.address = inv->vip.address, .virtual_router_id = inv->vip.virtual_router_id,
-		.password = run->vrrp_password, .unicast = inv->vip.unicast,
-		.check_host = n->address ? n->address : n->inv->address,
-		.api_port = run->kubeadm.bind_port, .peers = run->peers, .npeers = run->npeers,
-	};
-	size_t self = (size_t)(n->inv - inv->nodes); /* control-plane nodes come first there */
-
-	return ha_keepalived_conf(&vip, self, conf, err) < 0 ? -1 : ha_check_script(&vip, self, check, err);
-}
-
-/* A password that was made in an earlier run is read back, so that nothing changes. */
-static int look_password(struct plan_node *p, bool *done, struct err *err)
-{
-	struct steps_run *run = steps_node(p)->run;
-	char made[9];
-
-	*done = true;
-	steps_fill_peers(run);
-	if (run->inv->vip.password)
-		run->vrrp_password = strdup(run->inv->vip.password);
-	for (size_t i = 0; i < run->n && !run->vrrp_password; i++) {
-		const struct facts *f = &run->nodes[i].facts;
-
-		if (f->has_keepalived_conf && ha_is_ours(buf_str(&f->keepalived_conf)))
-			run->vrrp_password = ha_password_of(buf_str(&f->keepalived_conf));
-	}
-	if (!run->vrrp_password) {
-		if (pki_random_text(made, 8, err) < 0)
-			return -1;
-		run->vrrp_password = strdup(made);
-		explicit_bzero(made, sizeof(made));
-	}
-	return 0;
-}
-
-/* ---- the service ---- */
+#define SLOW_MS 500 /* what a slow machine adds to an election */
 
 static bool runs_keepalived(const struct plan_node *p)
 {
@@ -165,7 +74,7 @@ static int check_keepalived(struct plan_node *p, bool *done, struct err *err)
 	*done = f->has_keepalived_conf && same(&conf, &f->keepalived_conf) && f->has_check_script &&
 		same(&script, &f->check_script) && f->keepalived_conf_mode == CONF_MODE &&
 		f->check_script_mode == CHECK_MODE && f->keepalived_enabled && f->keepalived_active;
-	*done = *done || is_left_alone(p);
+	*done = *done || n->vip_staged || is_left_alone(p);
 	if (!*done && p->plan->dry_run)
 		show_changes(p, &conf, &script);
 	return 0;
@@ -177,7 +86,6 @@ static int apply_keepalived(struct plan_node *p, struct err *err)
 	auto_wipe struct buf conf = BUF_INIT;
 	auto_buf struct buf script = BUF_INIT;
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
-	auto_free char *foreign = steps_foreign_files(n);
 
 	if (steps_render_keepalived(n->run, n, &conf, &script, err) < 0)
 		return -1;
@@ -185,12 +93,37 @@ static int apply_keepalived(struct plan_node *p, struct err *err)
 		{ STAGED_CHECK, script.data, script.len, CHECK_MODE },
 		{ STAGED, conf.data, conf.len, CONF_MODE },
 	};
+	const struct remote_var vars[] = { { "dir", DIR }, { NULL, NULL } };
+	const struct remote_cmd cmd = { .script = tmpl_text("keepalived-stage.sh"), .vars = vars };
+
+	if (remote_put(n->remote, files, 2, NULL, err) < 0 || remote_check(n->remote, &cmd, &res, err) < 0)
+		return -1;
+	n->vip_staged = true;
+	return 0;
+}
+
+static bool is_staged(const struct plan_node *p)
+{
+	return steps_node(p)->vip_staged;
+}
+
+static int check_switched(struct plan_node *p, bool *done, struct err *err)
+{
+	(void)err;
+	*done = !steps_node(p)->vip_staged;
+	return 0;
+}
+
+static int apply_switch(struct plan_node *p, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+	auto_free char *foreign = steps_foreign_files(n);
 	const struct remote_var vars[] = { { "dir", DIR }, { "foreign", foreign }, { NULL, NULL } };
-	const struct remote_cmd cmd = { .script = tmpl_text("keepalived-apply.sh"), .vars = vars };
+	const struct remote_cmd cmd = { .script = tmpl_text("keepalived-switch.sh"), .vars = vars };
 
 	n->stale = true;
-	if (remote_put(n->remote, files, 2, NULL, err) < 0)
-		return -1;
+	n->vip_staged = false;
 	return remote_check(n->remote, &cmd, &res, err);
 }
 
@@ -214,7 +147,7 @@ static int look_holders(struct steps_run *run, struct holders *h, struct err *er
 	const struct remote_var vars[] = { { "vip", run->inv->vip.address }, { NULL, NULL } };
 	const struct remote_cmd cmd = { .script = holder_script, .vars = vars };
 
-	*h = (struct holders){ .youngest_ms = SETTLED_MS };
+	*h = (struct holders){ .youngest_ms = INT_MAX };
 	for (size_t i = 0; i < run->n; i++) {
 		auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 		char word[4] = "";
@@ -240,14 +173,16 @@ static int look_vip(struct plan_node *p, bool *done, struct err *err)
 	struct steps_run *run = steps_node(p)->run;
 	struct clock_poll poll = clock_poll_start(VIP_PATIENCE_MS, 300);
 	struct holders h;
+	int settled_ms;
 
 	*done = true;
 	if (p->plan->dry_run)
 		return 0;
+	settled_ms = steps_vrrp_silence_ms(run) + SLOW_MS;
 	do {
 		if (look_holders(run, &h, err) < 0)
 			return -1;
-		if (h.n == 1 && h.youngest_ms >= SETTLED_MS) {
+		if (h.n == 1 && h.youngest_ms >= settled_ms) {
 			plan_note(p->plan, h.name, "holds the VIP %s", run->inv->vip.address);
 			steps_end_direct(run);
 			return 0;
@@ -267,14 +202,15 @@ static bool has_vip(const struct plan_node *p)
 	return steps_uses_keepalived(steps_node(p)->run);
 }
 
-static const struct plan_step password_steps[] = {
-	{ .name = "vip-password", .title = "VRRP password", .applies = has_vip, .check = look_password },
-	{ .name = NULL },
-};
-
 static const struct plan_step keepalived_steps[] = {
 	{ .name = "keepalived", .title = "keepalived", .applies = runs_keepalived,
 	  .check = check_keepalived, .apply = apply_keepalived },
+	{ .name = NULL },
+};
+
+static const struct plan_step switch_steps[] = {
+	{ .name = "keepalived-switch", .title = "keepalived switched", .applies = is_staged,
+	  .check = check_switched, .apply = apply_switch },
 	{ .name = NULL },
 };
 
@@ -283,6 +219,6 @@ static const struct plan_step vip_steps[] = {
 	{ .name = NULL },
 };
 
-const struct plan_phase steps_password = { .name = "keepalived", .scope = PLAN_ONCE, .steps = password_steps };
 const struct plan_phase steps_keepalived = { .name = "keepalived", .steps = keepalived_steps };
+const struct plan_phase steps_switch = { .name = "keepalived", .steps = switch_steps, .unbounded = true };
 const struct plan_phase steps_vip = { .name = "vip", .scope = PLAN_ONCE, .steps = vip_steps };

@@ -45,6 +45,7 @@ struct steps_node {
 	bool target;      /* shall become, or stay, part of the cluster in this run */
 	bool listed;      /* the API knows the node */
 	char *log_path;
+	bool vip_staged;  /* new files of keepalived lie beside the old ones, tested */
 };
 
 /* A file of the PKI as read from the seed: name below the PKI folder, or an absolute path. */
@@ -70,7 +71,8 @@ struct steps_run {
 	bool untrusted;          /* a host key was refused: nothing is done anywhere */
 	bool cluster_known;      /* whether there is a cluster, and who is in it */
 	bool direct;             /* the API is spoken to on the seed, as the VIP does not answer */
-	char *vrrp_password;     /* given, read back, or made */
+	int vrrp_version;        /* 3, or 2 where that has to be; 0: not chosen yet */
+	char *vrrp_password;     /* of version 2: given, read back, or made */
 	struct ha_peer *peers;   /* what every keepalived.conf says of all; fixed once it is known */
 	size_t npeers;
 	struct steps_pki_file pki[STEPS_MAX_PKI];
@@ -106,8 +108,9 @@ extern const struct plan_phase steps_cluster;    /* is there one?  who is in it?
 extern const struct plan_phase steps_need_cluster; /* an error when there is none */
 extern const struct plan_phase steps_preflight;  /* every problem of every node, listed */
 extern const struct plan_phase steps_clean;      /* what a run before did not finish */
-extern const struct plan_phase steps_password;   /* of VRRP: given, read back, or made */
-extern const struct plan_phase steps_keepalived; /* configuration, service */
+extern const struct plan_phase steps_password;   /* of VRRP, and its version */
+extern const struct plan_phase steps_keepalived; /* configuration staged and tested on every node */
+extern const struct plan_phase steps_switch;     /* and taken by all at the same time; the service */
 extern const struct plan_phase steps_vip;        /* held by exactly one node */
 extern const struct plan_phase steps_init;       /* kubeadm init on the seed */
 extern const struct plan_phase steps_read_pki;   /* from the seed, checked */
@@ -141,6 +144,9 @@ int steps_open_api(struct steps_run *run, struct err *err) MUST_CHECK;
 /* Interface and prefix come from hactl.yaml, else from facts, which must not change meanwhile. */
 void steps_fill_peers(struct steps_run *run);
 void steps_release_peers(struct steps_run *run);
+
+/* How long a node waits for the holder before it takes over, at most. */
+int steps_vrrp_silence_ms(const struct steps_run *run);
 
 /* The files that a node's keepalived shall have, once peers and password are known. */
 int steps_render_keepalived(const struct steps_run *run, const struct steps_node *n, struct buf *conf,

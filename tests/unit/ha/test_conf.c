@@ -23,8 +23,24 @@ static const struct ha_peer peers6[] = {
 	{ "m3", "fd00:10:230:255::13", "eth0", 64 },
 };
 
-static const struct ha_vip vip4 = { "10.230.255.168", 51, "s3cret", true, NULL, 6443, peers4, 3 };
-static const struct ha_vip vip6 = { "fd00:10:230:255::168", 51, NULL, true, NULL, 6443, peers6, 3 };
+static const struct ha_vip vip4 = {
+	.address = "10.230.255.168", .virtual_router_id = 51, .password = "s3cret", .unicast = true,
+	.timing = { .version = 3, .advert_ms = 200, .check_ms = 200, .fall = 2, .rise = 2 },
+	.api_port = 6443, .peers = peers4, .npeers = 3,
+};
+static const struct ha_vip vip6 = {
+	.address = "fd00:10:230:255::168", .virtual_router_id = 51, .unicast = true,
+	.timing = { .version = 3, .advert_ms = 200, .check_ms = 200, .fall = 2, .rise = 2 },
+	.api_port = 6443, .peers = peers6, .npeers = 3,
+};
+
+static struct ha_vip with_version_2(void)
+{
+	struct ha_vip v = vip4;
+
+	v.timing = ha_timing_default(2);
+	return v;
+}
 
 static void equals_golden(int (*write)(const struct ha_vip *, size_t, struct buf *, struct err *),
 			  const struct ha_vip *v, size_t self, const char *name)
@@ -55,6 +71,35 @@ static void ipv6_takes_version_3_without_a_password(void **state)
 	equals_golden(ha_keepalived_conf, &vip6, 2, "ipv6-m3.conf");
 }
 
+static void version_2_has_the_password_and_whole_seconds(void **state)
+{
+	struct ha_vip v = with_version_2();
+
+	(void)state;
+	equals_golden(ha_keepalived_conf, &v, 1, "version2-m2.conf");
+}
+
+static void nobody_has_a_bonus_where_the_first_node_shall_preempt(void **state)
+{
+	struct ha_vip v = vip4;
+
+	(void)state;
+	v.timing.preempt = true;
+	equals_golden(ha_keepalived_conf, &v, 0, "preempt-m1.conf");
+}
+
+static void slow_checks_take_a_run_of_whole_seconds(void **state)
+{
+	struct ha_vip v = vip4;
+
+	(void)state;
+	v.timing.check_ms = 1500;
+	v.timing.fall = 4;
+	assert_int_equal(ha_run_ms(&v.timing), 2000);
+	equals_golden(ha_keepalived_conf, &v, 0, "slow-m1.conf");
+	equals_golden(ha_check_script, &v, 0, "slow-m1.sh");
+}
+
 static void the_script_asks_the_node_itself(void **state)
 {
 	(void)state;
@@ -83,9 +128,11 @@ static void a_password_is_read_back(void **state)
 	auto_err struct err err = ERR_INIT;
 	auto_buf struct buf conf = BUF_INIT;
 	auto_free char *password = NULL, *none = NULL, *commented = NULL;
+	const struct ha_vip v = with_version_2();
 
 	(void)state;
-	assert_int_equal(ha_keepalived_conf(&vip4, 1, &conf, &err), 0);
+	assert_int_equal(ha_keepalived_conf(&v, 1, &conf, &err), 0);
+	assert_int_equal(ha_version_of(buf_str(&conf)), 2);
 	assert_true(ha_is_ours(buf_str(&conf)));
 	password = ha_password_of(buf_str(&conf));
 	assert_string_equal(password, "s3cret");
@@ -120,6 +167,7 @@ static void what_would_break_the_file_is_refused(void **state)
 	struct ha_vip v = vip4;
 
 	(void)state;
+	v.timing = ha_timing_default(2);
 	v.password = "123456789";
 	refused(&v, "1 to 8 printable");
 	v.password = "a\nb";
@@ -151,6 +199,26 @@ static void what_would_break_the_file_is_refused(void **state)
 	refused(&v, "VRRP has priorities for 1 to 60");
 }
 
+static void timing_that_vrrp_cannot_have_is_refused(void **state)
+{
+	struct ha_vip v = vip4;
+
+	(void)state;
+	v.timing.advert_ms = 205;
+	refused(&v, "version 3 takes 50 to 40000 ms in steps of 10");
+	v.timing = ha_timing_default(2);
+	v.timing.advert_ms = 1500;
+	refused(&v, "version 2 takes 1000 to 40000 ms in steps of 1000");
+	v.timing = ha_timing_default(4);
+	refused(&v, "not 4");
+	v = vip6;
+	v.timing = ha_timing_default(2);
+	refused(&v, "version 2 has no IPv6");
+	v = vip4;
+	v.timing.fall = 0;
+	refused(&v, "fall 0");
+}
+
 static void hosts_that_would_run_as_shell_are_refused(void **state)
 {
 	static const char *const hosts[] = { "", "-x", "a'b", "$(id)", "a;b", "a b", "a/b" };
@@ -172,11 +240,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(three_nodes_are_each_others_unicast_peers),
 		cmocka_unit_test(ipv6_takes_version_3_without_a_password),
+		cmocka_unit_test(version_2_has_the_password_and_whole_seconds),
+		cmocka_unit_test(nobody_has_a_bonus_where_the_first_node_shall_preempt),
+		cmocka_unit_test(slow_checks_take_a_run_of_whole_seconds),
 		cmocka_unit_test(the_script_asks_the_node_itself),
 		cmocka_unit_test(multicast_and_a_single_node_have_no_list_of_peers),
 		cmocka_unit_test(a_password_is_read_back),
 		cmocka_unit_test(files_of_others_are_not_ours),
 		cmocka_unit_test(what_would_break_the_file_is_refused),
+		cmocka_unit_test(timing_that_vrrp_cannot_have_is_refused),
 		cmocka_unit_test(hosts_that_would_run_as_shell_are_refused),
 	};
 

@@ -63,6 +63,9 @@ static void show(const struct inventory *inv, struct buf *out)
 	buf_printf(out, "\nvip provider %d address %s/%d interface %s id %d password %s unicast %d\n",
 		   inv->vip.provider, word(inv->vip.address), inv->vip.prefix, word(inv->vip.interface),
 		   inv->vip.virtual_router_id, word(inv->vip.password), inv->vip.unicast);
+	if (inv->vip.advert_ms)
+		buf_printf(out, "vip advert %d check %d fall %d rise %d preempt %d\n", inv->vip.advert_ms,
+			   inv->vip.check_ms, inv->vip.fall, inv->vip.rise, inv->vip.preempt);
 	buf_printf(out, "kubeadm config %s ignore [%s]\n", word(inv->kubeadm.config), ignored);
 	for (size_t i = 0; i < inv->nnodes; i++)
 		show_node(&inv->nodes[i], out);

@@ -1,0 +1,193 @@
+/* What keepalived's files say: the nodes as VRRP's peers, its version, timing and password. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+
+#include "ha/ha.h"
+#include "pki/pki.h"
+#include "steps/steps.h"
+
+/* keepalived 1.3.6 changed how unicast adverts of version 3 are summed up; from 2.0 on all agree. */
+#define FIRST_WITH_3 2
+
+static char *copy(const char *s)
+{
+	char *c = strdup(s);
+
+	if (!c)
+		abort();
+	return c;
+}
+
+static void fill_peer(const struct steps_run *run, const struct inv_node *inv, struct ha_peer *peer)
+{
+	const struct steps_node *n = NULL;
+	const struct facts_addr *a = NULL;
+
+	for (size_t i = 0; i < run->n; i++)
+		if (run->nodes[i].inv == inv)
+			n = &run->nodes[i];
+	if (n && steps_seen(n))
+		a = steps_vip_neighbour(n);
+	*peer = (struct ha_peer){
+		.name = inv->name,
+		.address = copy(n && n->address ? n->address : inv->address),
+		.interface = copy(run->inv->vip.interface ? run->inv->vip.interface :
+				  a ? a->interface : STEPS_NO_INTERFACE),
+		.prefix = run->inv->vip.prefix ? run->inv->vip.prefix : a ? a->prefix :
+			  strchr(run->inv->vip.address, ':') ? 64 : 24,
+	};
+}
+
+void steps_fill_peers(struct steps_run *run)
+{
+	size_t n = run->inv->ncontrol_plane;
+
+	if (run->peers || !steps_uses_keepalived(run))
+		return;
+	run->peers = calloc(n, sizeof(*run->peers));
+	if (!run->peers)
+		abort();
+	for (run->npeers = 0; run->npeers < n; run->npeers++)
+		fill_peer(run, &run->inv->nodes[run->npeers], &run->peers[run->npeers]);
+}
+
+void steps_release_peers(struct steps_run *run)
+{
+	for (size_t i = 0; i < run->npeers; i++) {
+		free((char *)run->peers[i].address);
+		free((char *)run->peers[i].interface);
+	}
+	free(run->peers);
+	run->peers = NULL;
+}
+
+/* Version 2 counts whole seconds. */
+static struct ha_timing vrrp_timing(const struct steps_run *run, int version)
+{
+	const struct inventory *inv = run->inv;
+	struct ha_timing t = ha_timing_default(version);
+
+	if (inv->vip.advert_ms)
+		t.advert_ms = version == 2 ? (inv->vip.advert_ms + 999) / 1000 * 1000 : inv->vip.advert_ms;
+	t.check_ms = inv->vip.check_ms;
+	t.fall = inv->vip.fall;
+	t.rise = inv->vip.rise;
+	t.preempt = inv->vip.preempt;
+	return t;
+}
+
+int steps_vrrp_silence_ms(const struct steps_run *run)
+{
+	struct ha_timing t = vrrp_timing(run, run->vrrp_version);
+
+	return 3 * t.advert_ms + (t.version == 3 ? t.advert_ms : 1000);
+}
+
+int steps_render_keepalived(const struct steps_run *run, const struct steps_node *n, struct buf *conf,
+			    struct buf *check, struct err *err)
+{
+	const struct inventory *inv = run->inv;
+	const struct ha_vip vip = {
+		.address = inv->vip.address, .virtual_router_id = inv->vip.virtual_router_id,
+		.password = run->vrrp_password, .unicast = inv->vip.unicast,
+		.timing = vrrp_timing(run, run->vrrp_version),
+		.check_host = n->address ? n->address : n->inv->address,
+		.api_port = run->kubeadm.bind_port, .peers = run->peers, .npeers = run->npeers,
+	};
+	size_t self = (size_t)(n->inv - inv->nodes); /* control-plane nodes come first there */
+
+	return ha_keepalived_conf(&vip, self, conf, err) < 0 ? -1 : ha_check_script(&vip, self, check, err);
+}
+
+/* What the nodes that were seen say: the version of those files that hactl wrote (0: none), whether
+ * all control-plane nodes were seen, and the first whose keepalived is too old for version 3. */
+struct vrrp_seen {
+	int written;
+	bool all;
+	const struct steps_node *old;
+};
+
+static struct vrrp_seen look_at_nodes(const struct steps_run *run)
+{
+	struct vrrp_seen seen = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < run->n; i++) {
+		const struct steps_node *node = &run->nodes[i];
+		const struct facts *f = &node->facts;
+
+		if (!node->inv->control_plane || !steps_seen(node))
+			continue;
+		n++;
+		if (!seen.written && f->has_keepalived_conf && ha_is_ours(buf_str(&f->keepalived_conf)))
+			seen.written = ha_version_of(buf_str(&f->keepalived_conf));
+		if (!seen.old && *f->keepalived && atoi(f->keepalived) < FIRST_WITH_3)
+			seen.old = node;
+	}
+	seen.all = n == run->inv->ncontrol_plane;
+	return seen;
+}
+
+/*
+ * Nodes with different versions do not hear each other, and each would carry the VIP: a node that
+ * is not seen now keeps what it has, so the others keep it too.
+ */
+static int choose_version(struct steps_run *run)
+{
+	const struct vrrp_seen seen = look_at_nodes(run);
+	const struct inventory *inv = run->inv;
+	int wanted = strchr(inv->vip.address, ':') ? 3 : inv->vip.password || seen.old ? 2 : 3;
+
+	if (seen.written && seen.written != wanted && !seen.all) {
+		plan_warn(&run->plan, NULL, "not every control-plane node is here, so the change from VRRP version %d to %d waits",
+			  seen.written, wanted);
+		return seen.written;
+	}
+	if (wanted == 2)
+		plan_note(&run->plan, seen.old && !inv->vip.password ? seen.old->inv->name : NULL,
+			  "%s%s: VRRP version 2 with adverts every %d s, so a failover takes seconds",
+			  inv->vip.password ? "a VRRP password is given" : "keepalived is older than 2.0, it is ",
+			  inv->vip.password ? "" : seen.old->facts.keepalived, vrrp_timing(run, 2).advert_ms / 1000);
+	return wanted;
+}
+
+/* A password that was made in an earlier run is read back, so that nothing changes. */
+static int look_password(struct plan_node *p, bool *done, struct err *err)
+{
+	struct steps_run *run = steps_node(p)->run;
+	char made[9];
+
+	*done = true;
+	steps_fill_peers(run);
+	run->vrrp_version = choose_version(run);
+	if (run->vrrp_version == 3)
+		return 0;
+	if (run->inv->vip.password)
+		run->vrrp_password = strdup(run->inv->vip.password);
+	for (size_t i = 0; i < run->n && !run->vrrp_password; i++) {
+		const struct facts *f = &run->nodes[i].facts;
+
+		if (f->has_keepalived_conf && ha_is_ours(buf_str(&f->keepalived_conf)))
+			run->vrrp_password = ha_password_of(buf_str(&f->keepalived_conf));
+	}
+	if (!run->vrrp_password) {
+		if (pki_random_text(made, 8, err) < 0)
+			return -1;
+		run->vrrp_password = strdup(made);
+		explicit_bzero(made, sizeof(made));
+	}
+	return 0;
+}
+
+static bool has_vip(const struct plan_node *p)
+{
+	return steps_uses_keepalived(steps_node(p)->run);
+}
+
+static const struct plan_step password_steps[] = {
+	{ .name = "vip-password", .title = "VRRP password", .applies = has_vip, .check = look_password },
+	{ .name = NULL },
+};
+
+const struct plan_phase steps_password = { .name = "keepalived", .scope = PLAN_ONCE, .steps = password_steps };
