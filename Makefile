@@ -75,9 +75,9 @@ $(B)/flags: FORCE
 	$(Q)mkdir -p $(B); echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' >$@
 $(OBJ) $(CMD_OBJ) $(LIB): $(B)/flags
 
-$(B)/tests/unit/%: tests/unit/%.c $(LIB)
-	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) \
-	$(TEST_LIBS) $(PKG_LIBS)
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIB)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(TEST_LIBS) $(PKG_LIBS)
+.PRECIOUS: $(B)/tests/unit/%.o
 
 check: check-layers check-unit check-corpus check-cli
 	@echo "check: all passed"
