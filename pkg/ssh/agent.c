@@ -17,6 +17,7 @@
 #define IDENTITIES_ANSWER 12
 #define SIGN_REQUEST 13
 #define SIGN_RESPONSE 14
+#define RSA_SHA2_256 2
 #define RSA_SHA2_512 4
 
 #define MAX_ANSWER (256 << 10)
@@ -28,12 +29,17 @@ static int open_socket(const char *path)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd;
 
-	if (strlen(path) >= sizeof(addr.sun_path))
+	if (strlen(path) >= sizeof(addr.sun_path)) {
+		errno = ENAMETOOLONG;
 		return -1;
+	}
 	strcpy(addr.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		int saved = errno;
+
 		close(fd);
+		errno = saved;
 		fd = -1;
 	}
 	return fd;
@@ -117,14 +123,24 @@ static void add_key(struct ssh_agent *a, struct wire_string blob, struct wire_st
 	a->keys[a->n++] = key;
 }
 
-int ssh_agent_open(struct ssh_agent *a, int64_t deadline_ms, struct err *err)
+/* ssh_config(5), IdentityAgent. */
+static const char *socket_of(const char *path)
 {
-	const char *path = getenv("SSH_AUTH_SOCK");
+	if (!path || !strcmp(path, "SSH_AUTH_SOCK"))
+		return getenv("SSH_AUTH_SOCK");
+	return *path == '$' ? getenv(path + 1) : !strcmp(path, "none") ? NULL : path;
+}
+
+int ssh_agent_open(struct ssh_agent *a, const char *given, int64_t deadline_ms, struct err *err)
+{
+	const char *path = socket_of(given);
 	auto_buf struct buf request = BUF_INIT, answer = BUF_INIT;
 	struct wire w;
 	uint32_t n;
 
 	a->fd = path && *path ? open_socket(path) : -1;
+	if (a->fd < 0 && path && path == given)
+		return err_errno(err, "the ssh-agent at '%s' cannot be reached", path);
 	if (a->fd < 0)
 		return 0;
 	buf_add(&request, (char[]){ REQUEST_IDENTITIES }, 1);
@@ -156,18 +172,25 @@ void ssh_agent_close(struct ssh_agent *a)
 	*a = (struct ssh_agent)SSH_AGENT_INIT;
 }
 
-int ssh_agent_sign(struct ssh_agent *a, const struct buf *blob, const void *data, size_t len,
+/* A certificate of one, too. */
+static bool is_rsa(const struct buf *blob)
+{
+	struct wire w = wire_from(buf_str(blob), blob->len);
+	struct wire_string type = wire_string(&w);
+
+	return type.len >= 7 && !memcmp(type.data, "ssh-rsa", 7);
+}
+
+int ssh_agent_sign(struct ssh_agent *a, const struct buf *blob, int rsa_bits, const void *data, size_t len,
 		   int64_t deadline_ms, struct buf *sig, struct err *err)
 {
 	auto_buf struct buf request = BUF_INIT, answer = BUF_INIT;
 	struct wire_string signature;
 	struct wire w;
-	const char *type = ssh_key_type(blob);
-
 	buf_add(&request, (char[]){ SIGN_REQUEST }, 1);
 	wire_add_string(&request, buf_str(blob), blob->len);
 	wire_add_string(&request, data, len);
-	wire_add_u32(&request, type && !strcmp(type, "ssh-rsa") ? RSA_SHA2_512 : 0);
+	wire_add_u32(&request, !is_rsa(blob) ? 0 : rsa_bits == 256 ? RSA_SHA2_256 : RSA_SHA2_512);
 	if (ask(a, &request, &answer, deadline_ms, err) < 0)
 		return -1;
 	w = wire_from(buf_str(&answer), answer.len);

@@ -19,12 +19,13 @@ struct ssh_agent {
 };
 #define SSH_AGENT_INIT { -1, NULL, 0 }
 
-/* Asks the agent at $SSH_AUTH_SOCK for its keys; no agent is no error. */
-int ssh_agent_open(struct ssh_agent *a, int64_t deadline_ms, struct err *err) MUST_CHECK;
+/* Asks the agent for its keys.  path: its socket, "none", "$NAME" of a variable, or NULL for
+ * $SSH_AUTH_SOCK, where no agent is no error. */
+int ssh_agent_open(struct ssh_agent *a, const char *path, int64_t deadline_ms, struct err *err) MUST_CHECK;
 void ssh_agent_close(struct ssh_agent *a);
 
-/* Appends the signature without its type, RSA with SHA-512. */
-int ssh_agent_sign(struct ssh_agent *a, const struct buf *blob, const void *data, size_t len,
+/* Appends the signature without its type; rsa_bits: of the hash where the key is RSA, 512 or 256. */
+int ssh_agent_sign(struct ssh_agent *a, const struct buf *blob, int rsa_bits, const void *data, size_t len,
 		   int64_t deadline_ms, struct buf *sig, struct err *err) MUST_CHECK;
 
 #endif

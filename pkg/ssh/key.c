@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "pki/pki.h"
+#include "ssh/cert.h"
 #include "ssh/wire.h"
 
 #define MAX_KEY_FILE 65536
@@ -41,6 +41,14 @@ const char *ssh_key_type(const struct buf *blob)
 	       wire_is(type, "ssh-rsa")	    ? "ssh-rsa" :
 	       curve			    ? curve->type :
 					      NULL;
+}
+
+bool ssh_key_is_fido(const struct buf *blob)
+{
+	struct wire w = wire_from(buf_str(blob), blob->len);
+	struct wire_string type = wire_string(&w);
+
+	return type.len > 3 && !memcmp(type.data, "sk-", 3);
 }
 
 static int add_number(EVP_PKEY *pkey, const char *name, struct buf *blob)
@@ -104,66 +112,88 @@ static void read_public(const char *path, struct buf *blob)
 {
 	auto_err struct err ignored = ERR_INIT;
 	auto_free char *pub = NULL;
-	auto_buf struct buf text = BUF_INIT;
-	char *start, *end;
 
 	if (asprintf(&pub, "%s.pub", path) < 0)
 		abort();
-	if (file_read(pub, MAX_KEY_FILE, &text, &ignored) < 0 || !(start = strchr(buf_str(&text), ' ')))
-		return;
-	end = start + 1 + strcspn(start + 1, " \n");
-	if (pki_base64_decode(start + 1, (size_t)(end - start - 1), blob, &ignored) < 0 ||
-	    !ssh_key_type(blob))
+	if (ssh_public_load(pub, blob, &ignored) < 0 || !ssh_key_type(blob))
 		buf_clear(blob);
 }
 
-static int note_encrypted(char *buf, int size, int rwflag, void *encrypted)
+/* What OpenSSL may ask for while it reads PEM. */
+struct question {
+	const struct buf *passphrase; /* NULL: it is only noted that it asks */
+	bool asked;
+};
+
+static int answer(char *buf, int size, int rwflag, void *question)
 {
-	(void)buf;
-	(void)size;
+	struct question *q = question;
+
 	(void)rwflag;
-	*(bool *)encrypted = true;
-	return -1;
+	q->asked = true;
+	if (!q->passphrase || q->passphrase->len > (size_t)size)
+		return -1;
+	memcpy(buf, buf_str(q->passphrase), q->passphrase->len);
+	return (int)q->passphrase->len;
 }
 
-static int load_pem(const char *path, const struct buf *text, struct ssh_key *k, struct err *err)
+static int parse_pem(const char *path, const struct buf *text, const struct buf *passphrase, struct ssh_key *k,
+		     bool *wrong, struct err *err)
 {
 	BIO *bio = BIO_new_mem_buf(buf_str(text), (int)text->len);
-	bool encrypted = false;
+	struct question q = { passphrase, false };
 
 	if (!bio)
 		abort();
-	k->secret = PEM_read_bio_PrivateKey(bio, NULL, note_encrypted, &encrypted);
+	k->secret = PEM_read_bio_PrivateKey(bio, NULL, answer, &q);
 	BIO_free(bio);
 	ERR_clear_error();
-	if (encrypted) {
+	if (!k->secret && q.asked && !passphrase) {
 		read_public(path, &k->blob);
 		return 0;
 	}
+	*wrong = !k->secret && q.asked;
+	if (*wrong)
+		return err_set(err, ERR_CONNECT, "the passphrase is not that of '%s'", path);
 	if (!k->secret)
 		return err_set(err, ERR_CONNECT, "'%s' is no private key", path);
-	if (write_blob(k->secret, &k->blob) < 0)
-		return err_set(err, ERR_CONNECT,
-			       "'%s' is a key of a kind that cannot be used: make one with ssh-keygen -t "
-			       "ed25519",
-			       path);
-	return 0;
+	buf_clear(&k->blob);
+	return write_blob(k->secret, &k->blob) < 0 ? err_set(err, ERR_CONNECT, SSH_KEY_UNUSABLE, path) : 0;
 }
 
-int ssh_key_load(const char *path, struct ssh_key *k, struct err *err)
+int ssh_key_unlock(const char *path, const struct buf *passphrase, struct ssh_key *k, bool *wrong,
+		   struct err *err)
 {
 	auto_wipe struct buf text = BUF_INIT;
 	int rc;
 
+	*wrong = false;
 	if (file_read(path, MAX_KEY_FILE, &text, err) < 0)
 		return -1;
 	if (strstr(buf_str(&text), OPENSSH_BEGIN))
-		rc = ssh_key_parse(path, &text, k, err);
+		rc = ssh_key_parse(path, &text, passphrase, k, wrong, err);
 	else
-		rc = load_pem(path, &text, k, err);
-	if (rc < 0)
+		rc = parse_pem(path, &text, passphrase, k, wrong, err);
+	if (rc < 0 && !passphrase)
 		ssh_key_release(k);
 	return rc;
+}
+
+int ssh_key_load(const char *path, struct ssh_key *k, struct err *err)
+{
+	bool wrong;
+
+	return ssh_key_unlock(path, NULL, k, &wrong, err);
+}
+
+void ssh_key_share(const struct ssh_key *from, struct ssh_key *to)
+{
+	buf_clear(&to->blob);
+	buf_add(&to->blob, buf_str(&from->blob), from->blob.len);
+	if (from->secret)
+		EVP_PKEY_up_ref(from->secret);
+	EVP_PKEY_free(to->secret);
+	to->secret = from->secret;
 }
 
 void ssh_key_release(struct ssh_key *k)

@@ -1,231 +1,264 @@
 #define _GNU_SOURCE
+#include "ssh/login.h"
+
+#include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "ssh/agent.h"
-#include "ssh/key.h"
-#include "ssh/session.h"
-#include "ssh/wire.h"
+#include "base/clock.h"
 
-/* sshd hangs up at the sixth key it refuses (MaxAuthTries). */
-#define MAX_OFFERED 5
+/* sshd hangs up at the sixth failure (MaxAuthTries). */
+#define PATIENCE 5
+/* A password that is refused costs as much: itself, and the question what is taken then. */
+#define PASSWORD_COST 2
+#define MAX_RECONNECTS 4
+/* LoginGraceTime is 120 s by default, and may be less. */
+#define SLOW_ANSWER_MS 5000
 
-struct login {
-	struct ssh_session *s;
-	struct ssh_agent agent;
-	struct strs tried, unusable;
-};
+#define HOW_TO_GIVE "set ssh.passwordFile or ssh.passwordEnv, or ssh-add a key that the node takes"
 
-enum offer { OFFER_FAILED = -1, OFFER_REFUSED, OFFER_TAKEN };
-
-/* Who signs: the key itself, or the agent for it. */
-struct signer {
-	const struct ssh_key *key;
-	struct ssh_agent *agent;
-	int64_t deadline_ms;
-	struct err err;
-};
-
-static int sign(LIBSSH2_SESSION *lib, unsigned char **sig, size_t *sig_len,
-		const unsigned char *data, size_t len, void **abstract)
+int64_t ssh_pause(void)
 {
-	struct signer *g = *abstract;
-	struct buf out = BUF_INIT;
-	int rc;
-
-	(void)lib;
-	if (g->key->secret)
-		rc = ssh_key_sign(g->key, data, len, &out);
-	else
-		rc = ssh_agent_sign(g->agent, &g->key->blob, data, len, g->deadline_ms, &out, &g->err);
-	if (rc < 0 && !g->err.msg)
-		err_set(&g->err, ERR_CONNECT, "it cannot sign");
-	*sig_len = out.len;
-	*sig = (unsigned char *)buf_detach(&out); /* libssh2 frees it */
-	return rc;
+	return clock_ms();
 }
 
-/* The type in the blob is what libssh2 takes for the algorithm, and sshd goes by e and n. */
-static void algorithm_blob(const struct buf *blob, struct buf *out)
+void ssh_resume(struct ssh_login *l, int64_t paused)
 {
-	struct wire w = wire_from(buf_str(blob), blob->len);
+	int64_t took = clock_ms() - paused;
 
-	if (wire_is(wire_string(&w), "ssh-rsa")) {
-		wire_add_text(out, "rsa-sha2-512");
-		buf_add(out, w.at, w.left);
-	} else {
-		buf_add(out, buf_str(blob), blob->len);
-	}
+	l->now.asked_ms += took;
+	l->s->deadline_ms += took;
+	l->s->heard_ms += took;
 }
 
-static enum offer judge_offer(struct login *l, long rc, const char *name, struct signer *g,
-			      struct err *err)
+bool ssh_login_was_slow(const struct ssh_login *l)
 {
-	if (!rc)
-		return OFFER_TAKEN;
-	if (g->err.kind == ERR_INTERRUPTED)
-		return err_set(err, g->err.kind, "%s", g->err.msg);
-	if (g->err.msg) {
-		strs_printf(&l->unusable, "%s: %s", name, g->err.msg);
-		return OFFER_REFUSED;
-	}
-	if (l->s->end == SSH_ALIVE && (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED ||
-				       rc == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED))
-		return OFFER_REFUSED;
-	return ssh_fail(l->s, rc, "login", err);
+	return l->now.asked_ms >= SLOW_ANSWER_MS;
 }
 
-static enum offer offer_key(struct login *l, const struct ssh_key *key, const char *name,
-			    struct err *err)
+/* libssh2 keeps the last list to its end, but forgets those before. */
+int ssh_login_methods(struct ssh_login *l)
 {
 	struct ssh_session *s = l->s;
-	struct signer g = { key, &l->agent, s->deadline_ms, ERR_INIT };
-	auto_buf struct buf blob = BUF_INIT;
-	void *abstract = &g;
-	enum offer result;
-	long rc;
+	char *list;
 
-	if (l->tried.n == MAX_OFFERED) {
-		strs_printf(&l->unusable, "%s: sshd takes no more than %d offers", name, MAX_OFFERED);
-		return OFFER_REFUSED;
-	}
-	strs_printf(&l->tried, "%s (%s)", name, ssh_key_type(&key->blob));
-	algorithm_blob(&key->blob, &blob);
-	rc = SSH_RETRY(s, libssh2_userauth_publickey(s->lib, s->user, (unsigned char *)blob.data,
-						     blob.len, sign, &abstract));
-	result = judge_offer(l, rc, name, &g, err);
-	err_clear(&g.err);
-	return result;
-}
-
-static struct ssh_agent_key *find_in_agent(struct login *l, const struct buf *blob)
-{
-	for (size_t i = 0; i < l->agent.n; i++) {
-		const struct buf *b = &l->agent.keys[i].blob;
-
-		if (blob->len && b->len == blob->len && !memcmp(b->data, blob->data, b->len))
-			return &l->agent.keys[i];
-	}
-	return NULL;
-}
-
-static enum offer offer_file(struct login *l, const char *path, struct err *err)
-{
-	auto_free char *file = file_resolve(path, NULL);
-	auto_err struct err why = ERR_INIT;
-	struct ssh_key key = SSH_KEY_INIT;
-	struct ssh_agent_key *held;
-	enum offer result = OFFER_REFUSED;
-
-	if (ssh_key_load(file, &key, &why) < 0) {
-		strs_add(&l->unusable, why.msg);
-		return OFFER_REFUSED;
-	}
-	held = find_in_agent(l, &key.blob);
-	if (!key.secret && !held)
-		strs_printf(&l->unusable, "'%s' is encrypted and no ssh-agent holds it: run ssh-add %s",
-			    path, path);
-	else if (!held || !held->used)
-		result = offer_key(l, &key, path, err);
-	if (held)
-		held->used = true;
-	ssh_key_release(&key);
-	return result;
-}
-
-static enum offer offer_files(struct login *l, const char *const *paths, bool named,
-			      struct err *err)
-{
-	enum offer result = OFFER_REFUSED;
-
-	for (; *paths && result == OFFER_REFUSED; paths++) {
-		auto_free char *file = file_resolve(*paths, NULL);
-
-		if (named || access(file, F_OK) == 0)
-			result = offer_file(l, *paths, err);
-	}
-	return result;
-}
-
-static enum offer offer_agent(struct login *l, struct err *err)
-{
-	enum offer result = OFFER_REFUSED;
-
-	for (size_t i = 0; i < l->agent.n && result == OFFER_REFUSED; i++) {
-		struct ssh_agent_key *k = &l->agent.keys[i];
-		const struct ssh_key key = { k->blob, NULL };
-		auto_buf struct buf name = BUF_INIT;
-
-		if (k->used || !ssh_key_type(&k->blob))
-			continue;
-		k->used = true;
-		buf_printf(&name, "the agent's '%s'", k->comment);
-		result = offer_key(l, &key, buf_str(&name), err);
-	}
-	return result;
-}
-
-/* Named files come before the agent, the usual ones after it. */
-static enum offer offer_all(struct login *l, const char *const *files, struct err *err)
-{
-	static const char *const usual[] = { "~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa",
-					     NULL };
-	auto_err struct err why = ERR_INIT;
-	enum offer result = OFFER_REFUSED;
-
-	if (ssh_agent_open(&l->agent, l->s->deadline_ms, &why) < 0)
-		strs_add(&l->unusable, why.msg);
-	if (files)
-		result = offer_files(l, files, true, err);
-	if (result == OFFER_REFUSED)
-		result = offer_agent(l, err);
-	if (result == OFFER_REFUSED && !files)
-		result = offer_files(l, usual, false, err);
-	return result;
-}
-
-/* What sshd would accept, as "publickey,password"; NULL when it does not say. */
-static const char *methods_of(struct ssh_session *s)
-{
-	const char *methods;
-
+	if (l->methods_owned)
+		libssh2_free(s->lib, TAKE(l->methods_owned));
+	if (l->now.requests++)
+		l->now.failures++;
 	do
-		methods = libssh2_userauth_list(s->lib, s->user, (unsigned int)strlen(s->user));
-	while (!methods && SSH_AGAIN(libssh2_session_last_errno(s->lib)) && !ssh_wait(s));
-	return methods;
+		list = libssh2_userauth_list(s->lib, s->user, (unsigned int)strlen(s->user));
+	while (!list && SSH_AGAIN(libssh2_session_last_errno(s->lib)) && !ssh_wait(s));
+	l->now.gone = !list;
+	if (!list)
+		return -1;
+	l->methods_owned = list;
+	free(l->methods);
+	l->methods = strdup(list);
+	if (!l->methods)
+		abort();
+	return 0;
 }
 
-static int refused(struct login *l, struct err *err)
+bool ssh_login_takes(const struct ssh_login *l, const char *method)
 {
-	auto_free char *tried = strs_join(&l->tried, ", "), *unusable = strs_join(&l->unusable, "; ");
+	size_t n = strlen(method);
+
+	for (const char *at = l->methods; at && *at; at += strcspn(at, ",")) {
+		at += *at == ',';
+		if (strcspn(at, ",") == n && !memcmp(at, method, n))
+			return true;
+	}
+	return false;
+}
+
+static enum ssh_step reconnect(struct ssh_login *l, struct err *err)
+{
+	l->reconnects++;
+	memset(&l->now, 0, sizeof(l->now));
+	free(TAKE(l->methods));
+	l->methods_owned = NULL;
+	ssh_login_renew_keys(l, SSH_ID_TAKEN); /* half a login is lost */
+	if (ssh_reconnect(l->s, l->o, err) < 0)
+		return SSH_STEP_FAILED;
+	return ssh_login_methods(l) < 0 ? SSH_STEP_GONE : SSH_STEP_REFUSED;
+}
+
+/* Too many failures, or too much time: a new connection has new patience. */
+static enum ssh_step hung_up(struct ssh_login *l, struct err *err)
+{
+	struct ssh_session *s = l->s;
+
+	if (libssh2_userauth_authenticated(s->lib))
+		return SSH_STEP_TAKEN;
+	if (s->end != SSH_ALIVE)
+		return ssh_fail(s, LIBSSH2_ERROR_SOCKET_DISCONNECT, "login", err);
+	if (l->reconnects == MAX_RECONNECTS || (!ssh_login_was_slow(l) && !l->now.failures))
+		return err_set(err, ERR_CONNECT,
+			       "%s: sshd hung up during the login: has it had too many attempts (MaxAuthTries), or is it "
+			       "overloaded? its log on the node tells", s->name);
+	if (ssh_login_was_slow(l))
+		ssh_login_renew_keys(l, SSH_ID_REFUSED);
+	else
+		l->patience = l->now.failures;
+	return reconnect(l, err);
+}
+
+static bool password_is_left(const struct ssh_login *l)
+{
+	return !l->password_given_up && !l->expired;
+}
+
+static bool password_can_be_had(const struct ssh_login *l)
+{
+	return password_is_left(l) && (l->password.value || l->password.file || ssh_secrets_can_ask(l->secrets));
+}
+
+static bool has_patience(const struct ssh_login *l, int cost)
+{
+	return !l->now.failures || l->now.failures + cost <= l->patience || l->reconnects == MAX_RECONNECTS;
+}
+
+/* One attempt by what sshd takes now; *left: there was one to make.  Asking what it takes costs a
+ * round trip, so a key is offered first. */
+static enum ssh_step attempt(struct ssh_login *l, bool *left, struct err *err)
+{
+	bool key = ssh_login_has_key(l), guess = !l->methods && !l->now.requests && key;
+	bool password = ssh_login_takes(l, "password");
+
+	if (!l->methods && !guess)
+		return ssh_login_methods(l) < 0 ? SSH_STEP_GONE : SSH_STEP_REFUSED;
+	if (key && (guess || ssh_login_takes(l, "publickey")))
+		return has_patience(l, 1) ? ssh_login_publickey(l, err) : reconnect(l, err);
+	if (password_is_left(l) && (password || ssh_login_takes(l, "keyboard-interactive"))) {
+		if (password_can_be_had(l) && !has_patience(l, PASSWORD_COST))
+			return reconnect(l, err);
+		return password ? ssh_login_password(l, err) : ssh_login_interactive(l, err);
+	}
+	*left = false;
+	return SSH_STEP_REFUSED;
+}
+
+/* TAKEN, FAILED, or REFUSED when nothing is left to try. */
+static enum ssh_step log_in(struct ssh_login *l, struct err *err)
+{
+	for (bool left = true; left;) {
+		enum ssh_step step = attempt(l, &left, err);
+
+		if (step == SSH_STEP_PARTIAL)
+			ssh_login_renew_keys(l, SSH_ID_REFUSED);
+		if (step == SSH_STEP_GONE || (l->now.gone && (ssh_login_has_key(l) || password_can_be_had(l))))
+			step = hung_up(l, err);
+		if (step == SSH_STEP_FAILED || step == SSH_STEP_TAKEN)
+			return step;
+	}
+	return SSH_STEP_REFUSED;
+}
+
+/* ---- why it was refused ---- */
+
+static void say_tried(const struct ssh_login *l, struct buf *b)
+{
+	auto_free char *taken = strs_join(&l->taken, ", "), *refused = strs_join(&l->refused, ", ");
+
+	if (!l->refused.n && !l->taken.n && !l->secret_refused) {
+		buf_puts(b, "there is no key to log in with");
+		return;
+	}
+	buf_puts(b, "login refused: sshd ");
+	if (l->taken.n)
+		buf_printf(b, "takes %s, but wants more%s", taken, l->refused.n || l->secret_refused ? ", and " : "");
+	if (l->refused.n)
+		buf_printf(b, "takes none of the keys %s%s", refused, l->secret_refused ? ", nor " : "");
+	else if (l->secret_refused)
+		buf_puts(b, "does not take ");
+	if (l->secret_refused)
+		buf_puts(b, "the password");
+}
+
+static void say_why_not_tried(const struct ssh_login *l, struct buf *b)
+{
+	const struct strs *reasons[] = { &l->ids.unusable, &l->unusable };
+	bool any = l->refused.n || l->taken.n || l->secret_refused;
+
+	for (size_t i = 0; i < 2; i++)
+		for (size_t j = 0; j < reasons[i]->n; j++, any = true)
+			buf_printf(b, "%s%s", any ? "; " : ": ", reasons[i]->v[j]);
+	if (l->methods)
+		buf_printf(b, " (it takes %s)", l->methods);
+}
+
+static void say_next(const struct ssh_login *l, struct buf *b)
+{
 	const struct ssh_session *s = l->s;
-	const char *methods = methods_of(l->s);
+
+	if (l->expired)
+		buf_printf(b, "; log in once with ssh -p %d %s@%s and change the password", s->port, s->user, s->host);
+	else if (l->secret_refused && !strcmp(s->user, "root"))
+		buf_puts(b, "; does sshd let root in by password (PermitRootLogin yes), and is the account not locked "
+			    "(passwd -S root)?");
+	else if (l->secret_refused)
+		buf_printf(b, "; is '%s' the right user (ssh.user), and is the account not locked (passwd -S %s)?",
+			   s->user, s->user);
+	else if (l->refused.n)
+		buf_printf(b, "; is '%s' the right user (ssh.user), is the account not locked, and has it one of the keys "
+			      "in its authorized_keys (ssh-copy-id -p %d %s@%s)?", s->user, s->port, s->user, s->host);
+	else if (!l->taken.n)
+		buf_puts(b, "; set ssh.identityFile, or start ssh-agent and ssh-add a key");
+}
+
+/* Methods that libssh2 does not have, as gssapi-with-mic. */
+static bool takes_only_foreign(const struct ssh_login *l)
+{
+	return l->methods && *l->methods && !ssh_login_takes(l, "publickey") && !ssh_login_takes(l, "password") &&
+	       !ssh_login_takes(l, "keyboard-interactive");
+}
+
+static int refused(struct ssh_login *l, struct err *err)
+{
+	auto_buf struct buf b = BUF_INIT;
+	bool foreign = l->ids.foreign || takes_only_foreign(l);
 
 	if (remote_interrupted())
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
-	if (!l->tried.n)
-		return err_set(err, ERR_CONNECT,
-			       "%s: there is no key to log in with%s%s; set ssh.identityFile, or start "
-			       "ssh-agent and ssh-add a key",
-			       s->name, *unusable ? ": " : "", unusable);
-	return err_set(err, ERR_CONNECT,
-		       "%s: login refused: sshd takes none of the keys %s%s%s%s%s%s; is '%s' the right "
-		       "user (ssh.user) and has it one of them in its authorized_keys (ssh-copy-id -p %d "
-		       "%s@%s)?",
-		       s->name, tried, *unusable ? "; not offered: " : "", unusable,
-		       methods ? " (it takes " : "", methods ? methods : "", methods ? ")" : "", s->user,
-		       s->port, s->user, s->host);
+	say_tried(l, &b);
+	say_why_not_tried(l, &b);
+	say_next(l, &b);
+	if (foreign)
+		buf_puts(&b, "; OpenSSH may be able to (ssh.transport: openssh)");
+	if (foreign && l->o->unsupported)
+		*l->o->unsupported = true;
+	return err_set(err, ERR_CONNECT, "%s: %s", l->s->name, buf_str(&b));
+}
+
+static void login_release(struct ssh_login *l)
+{
+	l->s->login = NULL;
+	ssh_identities_release(&l->ids);
+	free(l->methods);
+	strs_release(&l->taken);
+	strs_release(&l->refused);
+	strs_release(&l->unusable);
+	err_clear(&l->why);
+	if (!l->o->secrets)
+		ssh_secrets_free(l->secrets);
 }
 
 int ssh_login(struct ssh_session *s, const struct ssh_options *o, struct err *err)
 {
-	struct login l = { s, SSH_AGENT_INIT, STRS_INIT, STRS_INIT };
-	enum offer result = offer_all(&l, o->identity_files, err);
+	auto_free char *what = NULL;
+	struct ssh_login l = { .s = s, .o = o, .patience = PATIENCE,
+			       .secrets = o->secrets ? o->secrets : ssh_secrets_new(NULL) };
+	enum ssh_step step;
 
-	if (result == OFFER_REFUSED)
-		result = refused(&l, err);
-	ssh_agent_close(&l.agent);
-	strs_release(&l.tried);
-	strs_release(&l.unusable);
-	return result == OFFER_TAKEN ? 0 : -1;
+	if (asprintf(&what, "password for %s", o->user) < 0)
+		abort();
+	l.password = (struct ssh_password){ .what = what, .place = s->name, .value = o->password,
+					    .file = o->password ? NULL : o->password_file, .hint = HOW_TO_GIVE };
+	s->login = &l;
+	ssh_identities_find(&l.ids, o, ssh_secrets_keyring(l.secrets), s->deadline_ms);
+	step = log_in(&l, err);
+	if (step == SSH_STEP_REFUSED)
+		(void)!refused(&l, err);
+	login_release(&l);
+	return step == SSH_STEP_TAKEN ? 0 : -1;
 }

@@ -8,12 +8,18 @@
 #include <string.h>
 
 #include "pki/pki.h"
+#include "ssh/bcrypt.h"
+#include "ssh/cipher.h"
 #include "ssh/key.h"
 #include "ssh/wire.h"
 
 #define BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----"
 #define END "-----END OPENSSH PRIVATE KEY-----"
 #define MAGIC "openssh-key-v1" /* and its NUL */
+
+#define MAX_CIPHER_KEY 80
+/* ssh-keygen -a; some minutes of work. */
+#define MAX_ROUNDS 10000
 
 static BIGNUM *number(struct wire_string s)
 {
@@ -88,14 +94,24 @@ static EVP_PKEY *read_ed25519(struct wire *w)
 					    (const unsigned char *)secret.data, 32);
 }
 
-static EVP_PKEY *read_secret(struct wire_string section)
+/* Two equal numbers at the beginning tell that it was decrypted with the right key. */
+static bool is_plain(struct wire_string section)
 {
 	struct wire w = wire_from(section.data, section.len);
 	uint32_t check = wire_u32(&w);
-	bool intact = wire_u32(&w) == check;
-	struct wire_string type = wire_string(&w);
 
-	if (w.bad || !intact)
+	return wire_u32(&w) == check && !w.bad;
+}
+
+static EVP_PKEY *read_secret(struct wire_string section)
+{
+	struct wire w = wire_from(section.data, section.len);
+	struct wire_string type;
+
+	wire_u32(&w);
+	wire_u32(&w);
+	type = wire_string(&w);
+	if (w.bad || !is_plain(section))
 		return NULL;
 	if (wire_is(type, "ssh-rsa"))
 		return read_rsa(&w);
@@ -117,34 +133,92 @@ static int decode(const struct buf *text, struct buf *binary)
 	return pki_base64_decode(begin, (size_t)(end - begin), binary, &ignored);
 }
 
-int ssh_key_parse(const char *path, const struct buf *text, struct ssh_key *k, struct err *err)
+/* What the file says in clear, and the part that may be encrypted. */
+struct envelope {
+	struct wire_string cipher, derivation, options, blob, section, tag;
+};
+
+static int open_envelope(const struct buf *binary, struct envelope *e)
 {
-	auto_wipe struct buf binary = BUF_INIT;
 	struct wire w;
-	struct wire_string cipher, blob, section;
 	uint32_t keys;
 
-	if (decode(text, &binary) < 0 || binary.len < sizeof(MAGIC) ||
-	    memcmp(binary.data, MAGIC, sizeof(MAGIC)))
-		return err_set(err, ERR_CONNECT, "'%s' is a damaged private key", path);
-	w = wire_from(binary.data + sizeof(MAGIC), binary.len - sizeof(MAGIC));
-	cipher = wire_string(&w);
-	wire_string(&w); /* key derivation and its options */
-	wire_string(&w);
+	if (binary->len < sizeof(MAGIC) || memcmp(binary->data, MAGIC, sizeof(MAGIC)))
+		return -1;
+	w = wire_from(binary->data + sizeof(MAGIC), binary->len - sizeof(MAGIC));
+	e->cipher = wire_string(&w);
+	e->derivation = wire_string(&w);
+	e->options = wire_string(&w);
 	keys = wire_u32(&w);
-	blob = wire_string(&w);
-	section = wire_string(&w);
-	if (w.bad || keys != 1)
-		return err_set(err, ERR_CONNECT, "'%s' is a damaged private key", path);
-	buf_add(&k->blob, blob.data, blob.len);
-	if (!ssh_key_type(&k->blob))
-		return err_set(err, ERR_CONNECT,
-			       "'%s' is a key of a kind that cannot be used: make one with ssh-keygen -t "
-			       "ed25519",
-			       path);
-	if (!wire_is(cipher, "none"))
-		return 0;
+	e->blob = wire_string(&w);
+	e->section = wire_string(&w);
+	e->tag = (struct wire_string){ w.at, w.left };
+	return w.bad || keys != 1 ? -1 : 0;
+}
+
+static int damaged(const char *path, struct err *err)
+{
+	return err_set(err, ERR_CONNECT, "'%s' is a damaged private key", path);
+}
+
+/* Appends the plain section; *wrong: it did not come out right. */
+static int decrypt(const char *path, const struct envelope *e, const struct buf *passphrase, struct buf *plain,
+		   bool *wrong, struct err *err)
+{
+	const struct ssh_cipher *c = ssh_cipher_find(e->cipher);
+	struct wire w = wire_from(e->options.data, e->options.len);
+	struct wire_string salt = wire_string(&w);
+	uint32_t rounds = wire_u32(&w);
+	unsigned char key[MAX_CIPHER_KEY];
+
+	if (!c || !wire_is(e->derivation, "bcrypt"))
+		return err_set(err, ERR_CONNECT, "'%s' is encrypted with '%.*s', which hactl does not know: change it "
+						 "with ssh-keygen -p -f %s", path, (int)e->cipher.len, e->cipher.data, path);
+	if (w.bad || rounds > MAX_ROUNDS ||
+	    bcrypt_pbkdf(buf_str(passphrase), passphrase->len, salt.data, salt.len, rounds, key, c->key + c->iv) < 0)
+		return damaged(path, err);
+	*wrong = ssh_cipher_open(c, key, e->section, e->tag, plain) < 0;
+	explicit_bzero(key, sizeof(key));
+	return 0;
+}
+
+static int read_section(const char *path, const struct envelope *e, const struct buf *passphrase,
+			struct ssh_key *k, bool *wrong, struct err *err)
+{
+	auto_wipe struct buf plain = BUF_INIT;
+	struct wire_string section = e->section;
+
+	if (passphrase) {
+		if (decrypt(path, e, passphrase, &plain, wrong, err) < 0)
+			return -1;
+		section = (struct wire_string){ buf_str(&plain), plain.len };
+		*wrong = *wrong || !is_plain(section);
+		if (*wrong)
+			return err_set(err, ERR_CONNECT, "the passphrase is not that of '%s'", path);
+	}
 	k->secret = read_secret(section);
 	ERR_clear_error();
-	return k->secret ? 0 : err_set(err, ERR_CONNECT, "'%s' is a damaged private key", path);
+	return k->secret ? 0 : damaged(path, err);
+}
+
+int ssh_key_parse(const char *path, const struct buf *text, const struct buf *passphrase, struct ssh_key *k,
+		  bool *wrong, struct err *err)
+{
+	auto_wipe struct buf binary = BUF_INIT;
+	struct envelope e;
+	bool encrypted;
+
+	if (decode(text, &binary) < 0 || open_envelope(&binary, &e) < 0)
+		return damaged(path, err);
+	buf_clear(&k->blob);
+	buf_add(&k->blob, e.blob.data, e.blob.len);
+	k->foreign = ssh_key_is_fido(&k->blob);
+	if (k->foreign)
+		return err_set(err, ERR_CONNECT, "'%s' is a FIDO key, which only OpenSSH can use", path);
+	if (!ssh_key_type(&k->blob))
+		return err_set(err, ERR_CONNECT, SSH_KEY_UNUSABLE, path);
+	encrypted = !wire_is(e.cipher, "none");
+	if (encrypted && !passphrase)
+		return 0;
+	return read_section(path, &e, encrypted ? passphrase : NULL, k, wrong, err);
 }

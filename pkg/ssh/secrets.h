@@ -37,14 +37,23 @@ struct ssh_password {
 
 /*
  * Gives the password to try next in out, which the caller wipes.  First what was given or what
- * all places share (asked for once), and when that was refused here, an answer of its own, three
- * times at most.  Each call but the last needs ssh_secrets_settle after it.  -1: there is none
- * (left) to try, err says why: nobody to ask, all refused, interrupted.
+ * all places share (asked for once); when it was refused here, the person is asked again, three
+ * times at most: for a new one to share when nobody has taken the last, else for one of this
+ * place's own.  Each one needs ssh_secrets_settle after it.  -1: there is none (left) to try, err
+ * (ERR_CONNECT, ERR_INTERRUPTED) says why, without the place's name.
  */
 int ssh_secrets_password(struct ssh_secrets *s, struct ssh_password *p, struct buf *out,
 			 struct err *err) MUST_CHECK;
 
-/* Tells whether the password was taken, or (false) refused or not tried after all. */
-void ssh_secrets_settle(struct ssh_secrets *s, struct ssh_password *p, bool taken);
+enum ssh_verdict { SSH_PASSWORD_REFUSED, SSH_PASSWORD_TAKEN, SSH_PASSWORD_UNTRIED };
+
+/* Tells what became of it; one that was not tried after all is given again. */
+void ssh_secrets_settle(struct ssh_secrets *s, struct ssh_password *p, enum ssh_verdict verdict);
+
+/* Asks for something that is not kept, as a one-time code; false for echo hides what is typed. */
+int ssh_secrets_ask(struct ssh_secrets *s, const char *prompt, bool echo, struct buf *answer,
+		    struct err *err) MUST_CHECK;
+
+bool ssh_secrets_can_ask(const struct ssh_secrets *s);
 
 #endif

@@ -195,6 +195,18 @@ static int connect_checked(struct ssh_session *s, const struct ssh_options *o, s
 	return rc;
 }
 
+int ssh_reconnect(struct ssh_session *s, const struct ssh_options *o, struct err *err)
+{
+	close_connection(s);
+	ssh_start(s, ssh_login_timeout(o));
+	return connect_checked(s, o, err);
+}
+
+int ssh_login_timeout(const struct ssh_options *o)
+{
+	return o->connect_timeout_ms ? o->connect_timeout_ms : DEFAULT_TIMEOUT_MS;
+}
+
 struct remote *ssh_connect(const struct ssh_options *options, struct err *err)
 {
 	static const char *const usual[] = { "~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts", NULL };
@@ -203,7 +215,7 @@ struct remote *ssh_connect(const struct ssh_options *options, struct err *err)
 
 	if (!o.known_hosts)
 		o.known_hosts = usual;
-	ssh_start(s, o.connect_timeout_ms ? o.connect_timeout_ms : DEFAULT_TIMEOUT_MS);
+	ssh_start(s, ssh_login_timeout(&o));
 	if (connect_checked(s, &o, err) < 0 || ssh_login(s, &o, err) < 0) {
 		s->broken = true;
 		session_close(&s->remote);

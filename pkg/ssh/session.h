@@ -31,6 +31,7 @@ struct ssh_session {
 	int64_t deadline_ms;      /* of the operation at hand; INT64_MAX: none */
 	int64_t heard_ms, asked_ms; /* when the peer was last heard, and last asked whether it lives */
 	enum ssh_end end;         /* why the last wait was given up */
+	void *login;              /* login.c's, while it lasts */
 	struct buf greeting;      /* first bytes from the peer, for explaining a failed key exchange */
 
 	/* While a tunnel is open its thread has the session. */
@@ -74,6 +75,11 @@ int ssh_tcp_connect(const char *host, int port, int64_t deadline_ms, struct err 
 int ssh_prefer(struct ssh_session *s, const struct strs *host_key_types, struct err *err);
 /* Says which algorithm is missing, from the peer's greeting; "" when that is unclear. */
 void ssh_explain_algorithms(struct ssh_session *s, struct buf *out);
+
+/* A new connection instead of the present one, to the same host, its key checked again. */
+int ssh_reconnect(struct ssh_session *s, const struct ssh_options *o, struct err *err);
+/* For connecting and logging in, without the time that a person takes to answer. */
+int ssh_login_timeout(const struct ssh_options *o);
 
 /* hostkey.c */
 struct known_hosts;

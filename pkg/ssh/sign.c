@@ -31,22 +31,24 @@ static int add_ecdsa(const unsigned char *der, size_t len, struct buf *sig)
 	return 0;
 }
 
-static const char *digest_of(const struct ssh_key *k)
+static const char *digest_of(const struct ssh_key *k, int rsa_bits)
 {
 	const char *type = ssh_key_type(&k->blob);
 	const struct ssh_curve *curve = ssh_curve_find(type, strlen(type));
 
-	return curve ? curve->digest : !strcmp(type, "ssh-rsa") ? "SHA512" : NULL;
+	if (curve)
+		return curve->digest;
+	return strcmp(type, "ssh-rsa") ? NULL : rsa_bits == 256 ? "SHA256" : "SHA512";
 }
 
-int ssh_key_sign(const struct ssh_key *k, const void *data, size_t len, struct buf *sig)
+int ssh_key_sign(const struct ssh_key *k, int rsa_bits, const void *data, size_t len, struct buf *sig)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	unsigned char bytes[2048];
 	size_t n = sizeof(bytes);
 	int rc = -1;
 
-	if (ctx && EVP_DigestSignInit_ex(ctx, NULL, digest_of(k), NULL, NULL, k->secret, NULL) > 0 &&
+	if (ctx && EVP_DigestSignInit_ex(ctx, NULL, digest_of(k, rsa_bits), NULL, NULL, k->secret, NULL) > 0 &&
 	    EVP_DigestSign(ctx, bytes, &n, data, len) > 0)
 		rc = 0;
 	EVP_MD_CTX_free(ctx);

@@ -10,12 +10,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	auto_err struct err err = ERR_INIT;
 	auto_buf struct buf text = BUF_INIT, sig = BUF_INIT;
 	struct ssh_key key = SSH_KEY_INIT;
+	bool wrong;
 
 	buf_puts(&text, "-----BEGIN OPENSSH PRIVATE KEY-----\n");
 	pki_base64_encode(data, len, &text);
 	buf_puts(&text, "\n-----END OPENSSH PRIVATE KEY-----\n");
-	if (!ssh_key_parse("file", &text, &key, &err) && key.secret)
-		assert(ssh_key_sign(&key, "x", 1, &sig) < 0 || sig.len);
+	if (!ssh_key_parse("file", &text, NULL, &key, &wrong, &err) && key.secret)
+		assert(ssh_key_sign(&key, 512, "x", 1, &sig) < 0 || sig.len);
 	ssh_key_release(&key);
 	return 0;
 }

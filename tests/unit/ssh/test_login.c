@@ -132,7 +132,7 @@ static void no_more_than_five_keys_are_offered(void **state)
 	c.options.identity_files = files;
 	assert_null(ssh_connect(&c.options, &err));
 	assert_non_null(strstr(err.msg, "/s5 (ssh-ed25519)"));
-	assert_non_null(strstr(err.msg, "/s6: sshd takes no more than 5 offers"));
+	assert_non_null(strstr(err.msg, "/s6 was not tried: no more than 5 keys are offered"));
 	for (int i = 0; i < 6; i++)
 		free(paths[i]);
 }
