@@ -77,7 +77,7 @@ $(OBJ) $(CMD_OBJ) $(LIB): $(B)/flags
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIB)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(TEST_LIBS) $(PKG_LIBS)
-.PRECIOUS: $(B)/tests/unit/%.o
+.PRECIOUS: $(B)/%.o
 
 check: check-layers check-unit check-corpus check-cli
 	@echo "check: all passed"

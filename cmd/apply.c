@@ -10,16 +10,10 @@ static const struct cli_opt opts[] = {
 	OPT_END,
 };
 
-static const struct plan_phase *const phases[] = {
-	&steps_connect, &steps_look, &steps_install, &steps_cluster, &steps_preflight, &steps_clean, &steps_password,
-	&steps_keepalived, &steps_switch, &steps_vip, &steps_init, &steps_read_pki, &steps_pki, &steps_token, &steps_join, &steps_join_etcd,
-	&steps_token_end, &steps_ready, NULL,
-};
-
 static int run(const void *data, char **operands, struct err *err)
 {
 	const struct apply_opts *o = data;
-	const struct run_spec spec = { .command = "apply", .part = run_every_node, .phases = phases };
+	const struct run_spec spec = { .command = "apply", .part = run_every_node, .phases = steps_apply };
 
 	(void)operands;
 	return run_command(&o->run, &spec, err);

@@ -122,6 +122,9 @@ extern const struct plan_phase steps_join_etcd;  /* control-plane nodes, one by 
 extern const struct plan_phase steps_token_end;  /* the token is deleted, whatever happened */
 extern const struct plan_phase steps_ready;      /* Ready through the VIP; labels and taints */
 
+/* All that makes a cluster what hactl.yaml says, in order; ends in NULL. */
+extern const struct plan_phase *const steps_apply[];
+
 /* ---- for the files of this module ---- */
 
 /* Facts as they are now: gathered again when something was done since. */

@@ -56,11 +56,6 @@ static void describe(const struct sim *s, const char *path, const char *kubeadm)
 /* hactl apply. */
 static int apply(struct sim *s, struct told *told, struct err *err)
 {
-	static const struct plan_phase *const phases[] = {
-		&steps_connect, &steps_look, &steps_cluster, &steps_preflight, &steps_clean, &steps_password,
-		&steps_keepalived, &steps_vip, &steps_init, &steps_read_pki, &steps_pki, &steps_token, &steps_join,
-		&steps_join_etcd, &steps_token_end, &steps_ready, NULL,
-	};
 	const struct steps_options opt = { .connect = sim_connect, .ctx = s, .log_dir = dir };
 	auto_inventory struct inventory inv = { 0 };
 	auto_free char *path = NULL, *kubeadm = NULL;
@@ -77,7 +72,7 @@ static int apply(struct sim *s, struct told *told, struct err *err)
 	rc = steps_run_init(&run, &inv, &opt, everyone, NULL, err);
 	run.plan.observer = (struct plan_observer){ .event = hear, .ctx = told };
 	if (rc == 0)
-		rc = plan_run(&run.plan, phases, err);
+		rc = plan_run(&run.plan, steps_apply, err);
 	told->changed = run.plan.changed;
 	steps_run_release(&run);
 	return rc;
