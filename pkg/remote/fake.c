@@ -223,6 +223,7 @@ static void fake_close(struct remote *r)
 	}
 	strs_release(&f->scripts);
 	strs_release(&f->puts);
+	remote_release(r);
 	free(f);
 }
 

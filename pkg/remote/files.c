@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "pki/pki.h"
-#include "remote/frame.h"
+#include "remote/root.h"
 #include "remote/tar.h"
 #include "tmpl/tmpl.h"
 
@@ -79,21 +79,10 @@ static int put_result(const struct remote_result *res, struct err *err)
 		       said.len ? buf_str(&said) : "the node said nothing", res->status);
 }
 
-/*
- * A shell reads more of stdin than it runs, so the tar stream cannot follow a script of `sh -s`.
- * dd with single bytes takes exactly the script, and leaves an argument that every login shell,
- * csh and fish included, takes alike.
- */
-static void write_command(bool sudo, size_t script_len, struct buf *out)
-{
-	buf_printf(out, "exec %ssh -c 'eval \"$(dd bs=1 count=%zu 2>/dev/null)\"'",
-		   sudo ? "sudo -n " : "", script_len);
-}
-
 int remote_put(struct remote *r, const struct remote_file *files, size_t n, struct strs *changed,
 	       struct err *err)
 {
-	auto_buf struct buf manifest = BUF_INIT, script = BUF_INIT, command = BUF_INIT;
+	auto_buf struct buf manifest = BUF_INIT, script = BUF_INIT;
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 	auto_wipe struct buf stream = BUF_INIT;
 	struct frame frame;
@@ -106,20 +95,12 @@ int remote_put(struct remote *r, const struct remote_file *files, size_t n, stru
 	if (frame_init(&frame, err) < 0)
 		return -1;
 	buf_printf(&script, "hactl_nonce=%s\n%s", frame.nonce, tmpl_text("remote-put.sh"));
-	write_command(r->sudo, script.len, &command);
 	write_manifest(files, n, &manifest);
 	write_stream(buf_str(&script), buf_str(&manifest), files, n, &stream);
 
-	const struct remote_exec e = {
-		.command = buf_str(&command),
-		.input = stream.data,
-		.input_len = stream.len,
-		.timeout_ms = PUT_TIMEOUT_MS,
-		.max_output = PUT_MAX_OUTPUT,
-	};
+	struct remote_exec e = { .timeout_ms = PUT_TIMEOUT_MS, .max_output = PUT_MAX_OUTPUT };
 
-	if (r->ops->exec(r, &e, &res, err) < 0 || frame_strip(&frame, r->sudo, &res, err) < 0 ||
-	    put_result(&res, err) < 0)
+	if (root_exec(r, &frame, &e, &stream, script.len, &res, err) < 0 || put_result(&res, err) < 0)
 		return -1;
 	note_changed(buf_str(&res.out), files, n, changed);
 	return 0;

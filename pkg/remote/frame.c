@@ -34,16 +34,32 @@ void frame_last_lines(const struct buf *text, struct buf *out)
 	}
 }
 
+/* Of sudo, doas, templates/remote-root.sh and login shells; the first that fits. */
 static const struct refusal {
 	const char *said, *means;
 } refusals[] = {
-	{ "a password is required",
-	  "sudo asks for a password: let the user run everything with NOPASSWD, or log in as root" },
 	{ "must have a tty",
 	  "sudo wants a terminal: remove 'requiretty' for the user from sudoers, or log in as root" },
 	{ "not in the sudoers", "the user may not use sudo: add it to sudoers, or log in as root" },
 	{ "not allowed to execute", "sudo does not allow the user 'sh': change sudoers, or log in as root" },
 	{ "may not run sudo", "the user may not use sudo: add it to sudoers, or log in as root" },
+	{ "password is expired",
+	  "the user's password or account has expired, so sudo refuses it: log in by hand and renew it" },
+	{ "is your account locked",
+	  "the user's account is locked, so sudo refuses it: unlock it, or log in as root" },
+	{ "incorrect password attempt", "sudo refuses the password: is it that of the user on this node?" },
+	{ "a password is required",
+	  "sudo asks for a password: set ssh.sudoPasswordFile, let the user run everything with "
+	  "NOPASSWD, or log in as root" },
+	{ "sudo: not found", "sudo is missing: install it, or log in as root" },
+	{ "doas: not found", "doas is missing: install it, or log in as root" },
+	{ "neither sudo nor doas", "the user is not root and cannot become it: install sudo, or log in as root" },
+	{ "doas: Authorization required",
+	  "doas asks for a password, which it takes from a terminal only: permit the user 'nopass' in "
+	  "doas.conf, or log in as root" },
+	{ "doas: Operation not permitted",
+	  "doas does not permit the user to become root: add it to doas.conf, or log in as root" },
+	{ "doas is not enabled", "doas has no doas.conf: write one, or log in as root" },
 	{ "account is currently not available",
 	  "the user has no login shell (nologin): choose another one, or give it a shell" },
 	{ "allows sftp connections only",
@@ -51,15 +67,11 @@ static const struct refusal {
 	{ "password has expired", "the user's password has expired: log in by hand and change it" },
 };
 
-static int explain_no_start(bool sudo, const struct remote_result *res, struct err *err)
+static int explain_no_start(const struct remote_result *res, struct err *err)
 {
 	auto_buf struct buf said = BUF_INIT;
 
 	frame_last_lines(res->err.len ? &res->err : &res->out, &said);
-	if (sudo && (res->status == 127 || strstr(buf_str(&said), "sudo: not found")))
-		return err_set(err, ERR_CONNECT,
-			       "sudo is missing: install it, or log in as root (the node said '%s')",
-			       buf_str(&said));
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
 		if (strstr(buf_str(&said), refusals[i].said))
 			return err_set(err, ERR_CONNECT, "%s (the node said '%s')",
@@ -68,6 +80,14 @@ static int explain_no_start(bool sudo, const struct remote_result *res, struct e
 		       "the login runs no commands: status %d and '%s' instead of a shell; look for a "
 		       "forced command or a special login shell",
 		       res->status, buf_str(&said));
+}
+
+bool frame_tells(const struct frame *f, const struct remote_result *res, const char *word)
+{
+	auto_buf struct buf line = BUF_INIT;
+
+	buf_printf(&line, "\n%s:%s\n", f->nonce, word);
+	return memmem(buf_str(&res->out), res->out.len, line.data, line.len);
 }
 
 static int explain_no_end(const struct remote_result *res, struct err *err)
@@ -109,12 +129,12 @@ static bool strip_stream(const struct frame *f, struct buf *b, int *trailer)
 	return true;
 }
 
-int frame_strip(const struct frame *f, bool sudo, struct remote_result *res, struct err *err)
+int frame_strip(const struct frame *f, struct remote_result *res, struct err *err)
 {
 	int trailer, ignored;
 
 	if (!strip_stream(f, &res->out, &trailer))
-		return explain_no_start(sudo, res, err);
+		return explain_no_start(res, err);
 	strip_stream(f, &res->err, &ignored);
 	if (trailer < 0)
 		return explain_no_end(res, err);

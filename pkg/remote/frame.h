@@ -12,8 +12,10 @@ int frame_init(struct frame *f, struct err *err) MUST_CHECK;
 
 /* Reduces res to what stands between the nonces and sets its status to the trailer's.  An
  * output without them is explained: what was asked for, "the script", did not run or not end. */
-int frame_strip(const struct frame *f, bool sudo, struct remote_result *res,
-		struct err *err) MUST_CHECK;
+int frame_strip(const struct frame *f, struct remote_result *res, struct err *err) MUST_CHECK;
+
+/* What was told ahead of the frame, in a line "NONCE:WORD": true if WORD is word. */
+bool frame_tells(const struct frame *f, const struct remote_result *res, const char *word);
 
 /* Appends the last lines of a node's output as one line without control characters. */
 void frame_last_lines(const struct buf *text, struct buf *out);

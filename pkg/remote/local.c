@@ -26,6 +26,7 @@ struct child {
 	struct pollfd fds[3]; /* this side's ends; fd -1 once done with */
 	const char *input;
 	size_t left;
+	bool hold_input;
 	int64_t deadline_ms; /* INT64_MAX: none */
 };
 
@@ -99,6 +100,7 @@ static int start(struct child *c, const struct remote_exec *e, struct err *err)
 /* A child that ends without reading all of its input says so by its status, not here. */
 static void feed(struct child *c)
 {
+	bool hung_up = c->fds[IN].revents & (POLLERR | POLLHUP);
 	ssize_t n = 0;
 
 	if (c->left)
@@ -109,8 +111,9 @@ static void feed(struct child *c)
 		c->input += n;
 		c->left -= (size_t)n;
 	}
-	if (n < 0 || !c->left)
+	if (n < 0 || hung_up || (!c->left && !c->hold_input))
 		close_end(c, IN);
+	c->fds[IN].events = c->left ? POLLOUT : 0;
 }
 
 static int drain(struct child *c, int i, const struct remote_exec *e, struct remote_result *res,
@@ -137,8 +140,8 @@ static int check_time(const struct child *c, const struct remote_exec *e, struct
 	if (clock_ms() >= c->deadline_ms)
 		return err_set(err, ERR_REMOTE,
 			       "a command did not end within %d s (is it waiting for something, or has "
-			       "it left a process behind that holds its output?)",
-			       e->timeout_ms / 1000);
+			       "it left a process behind that holds its output?); it %s",
+			       e->timeout_ms / 1000, e->survives ? "still runs" : "was ended");
 	return 0;
 }
 
@@ -202,6 +205,7 @@ static int local_exec(struct remote *r, const struct remote_exec *e, struct remo
 		.fds = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } },
 		.input = e->input,
 		.left = e->input_len,
+		.hold_input = e->hold_input,
 		.deadline_ms = e->timeout_ms ? clock_ms() + e->timeout_ms : INT64_MAX,
 	};
 	int rc, status = 0;
@@ -209,7 +213,9 @@ static int local_exec(struct remote *r, const struct remote_exec *e, struct remo
 	(void)r;
 	rc = start(&c, e, err);
 	if (!rc && (talk(&c, e, res, err) < 0 || reap(&c, e, &status, err) < 0)) {
-		end_group(c.pid);
+		close_end(&c, IN);
+		if (!e->survives)
+			end_group(c.pid);
 		rc = -1;
 	}
 	for (int i = 0; i < 3; i++)
@@ -221,6 +227,7 @@ static int local_exec(struct remote *r, const struct remote_exec *e, struct remo
 
 static void local_close(struct remote *r)
 {
+	remote_release(r);
 	free(r);
 }
 
@@ -232,6 +239,6 @@ struct remote *remote_local(void)
 	if (!r)
 		abort();
 	r->ops = &ops;
-	r->sudo = geteuid() != 0;
+	r->root = geteuid() == 0 ? REMOTE_ROOT_NONE : REMOTE_ROOT_AUTO;
 	return r;
 }

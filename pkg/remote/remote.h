@@ -21,12 +21,18 @@ struct remote_exec {
 	const char *command;     /* the only text the login shell sees; below 32 KiB, no secrets */
 	const void *input;       /* bytes for stdin, then end of file; may be NULL */
 	size_t input_len;
+	/* The end of file comes only when the command has ended, or shall: a command that is let
+	 * know so ends itself.  When its time is over it is given REMOTE_END_MS to do it. */
+	bool hold_input;
+	bool survives;           /* shall go on when we give up on it */
 	int timeout_ms;          /* 0: none */
 	size_t max_output;       /* of stdout and stderr each; beyond it is an error */
 	/* Output as it comes, on the calling thread; may be NULL. */
 	void (*on_output)(void *ctx, int fd, const char *data, size_t len);
 	void *ctx;
 };
+
+#define REMOTE_END_MS 5000
 
 struct remote_result {
 	int status;         /* exit status; 128 + n when killed by signal n */
@@ -46,11 +52,36 @@ struct remote_ops {
 	void (*close)(struct remote *r);
 };
 
-/* Transports embed this as their first member. */
+/* How what runs on a machine becomes root. */
+enum remote_root {
+	REMOTE_ROOT_NONE, /* not at all: the login is root, or shall do */
+	REMOTE_ROOT_AUTO, /* a login that is root already; else sudo, or doas where there is no sudo */
+	REMOTE_ROOT_SUDO, /* sudo -n, or with a password when it wants one */
+	REMOTE_ROOT_DOAS, /* doas -n: it takes a password from a terminal only */
+};
+
+/* Where a password for sudo comes from, once a machine wants one. */
+struct remote_password {
+	/* Appends the next one to try to a buffer that the caller wipes; -1: there is none (left). */
+	int (*get)(void *ctx, struct buf *password, struct err *err);
+	/* Tells whether it was taken; called after each get that gave one. */
+	void (*settle)(void *ctx, bool taken);
+	void *ctx;
+};
+
+/* Transports embed this as their first member.  root and password may be set until the first
+ * script runs; which way works is found out together with it. */
 struct remote {
 	const struct remote_ops *ops;
-	bool sudo; /* the login is not root: everything runs under sudo -n */
+	enum remote_root root;
+	const struct remote_password *password; /* borrowed; NULL: nobody knows one */
+
+	enum remote_way { REMOTE_UNKNOWN, REMOTE_PLAIN, REMOTE_SUDO, REMOTE_SUDO_PASSWORD, REMOTE_DOAS } way; /* inside */
+	struct buf taken; /* inside: the password that sudo took */
 };
+
+/* For transports, last in their close: what the remote itself holds. */
+void remote_release(struct remote *r);
 
 /* For transports: appends output of fd 1 or 2 to res and hands it to on_output.  More than
  * max_output bytes of one stream is ERR_REMOTE.  What is outgrown is wiped. */
@@ -61,18 +92,27 @@ struct remote_var {
 	const char *name, *value; /* name: a shell name, [A-Za-z_][A-Za-z0-9_]* */
 };
 
+#define REMOTE_NO_TIMEOUT (-1)
+
 struct remote_cmd {
 	const char *script;            /* POSIX sh; runs in a subshell, stdin is /dev/null */
 	const struct remote_var *vars; /* assigned ahead, quoted; ends in a NULL name; may be NULL */
-	int timeout_ms;                /* 0: 60 s */
+	int timeout_ms;                /* 0: 60 s; REMOTE_NO_TIMEOUT: none */
 	size_t max_output;             /* 0: 1 MiB */
+	bool survives;                 /* goes on without us; else it ends with the connection */
 	void (*on_line)(void *ctx, int fd, const char *line); /* lines as they come; may be NULL */
 	void *ctx;
 };
 
-/* Runs a script as root and tells its true outcome: noise of login shells, forced commands,
+/*
+ * Runs a script as root and tells its true outcome: noise of login shells, forced commands,
  * nologin shells and lost connections are told apart by a nonce around the output.
- * 0: it ran to its end, res->status says how.  -1: it did not (ERR_CONNECT, ERR_REMOTE). */
+ * 0: it ran to its end, res->status says how.  -1: it did not (ERR_CONNECT, ERR_REMOTE).
+ *
+ * Unless it survives, the script and all it started are ended on the machine (SIGTERM, 3 s later
+ * SIGKILL) when the connection ends, however that happens, or when the time is over.  What it
+ * moved to a session of its own (setsid, a service manager) is out of reach.
+ */
 int remote_run(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,
 	       struct err *err) MUST_CHECK;
 
@@ -108,7 +148,7 @@ void remote_quote(struct buf *b, const char *s);
 
 void remote_close(struct remote *r); /* NULL is fine */
 
-/* This very machine.  Sets sudo when this program is not run by root. */
+/* This very machine.  Its root is REMOTE_ROOT_AUTO unless this program is run by root. */
 struct remote *remote_local(void);
 
 /* While on, every wait of every remote ends within a tenth of a second with ERR_INTERRUPTED.

@@ -5,13 +5,15 @@
 #include <signal.h>
 #include <string.h>
 
-#include "remote/frame.h"
+#include "remote/root.h"
 #include "tmpl/tmpl.h"
 
 #define DEFAULT_TIMEOUT_MS 60000
 #define DEFAULT_MAX_OUTPUT (1 << 20)
 /* For the frame, and for what a login shell says before it. */
 #define NOISE 16384
+/* Our own time-out comes first, and says what happened. */
+#define LIMIT_MARGIN_S 15
 
 static volatile sig_atomic_t interrupted;
 
@@ -112,20 +114,37 @@ static int add_variables(const struct remote_cmd *cmd, struct buf *script, struc
 	return 0;
 }
 
-static int compose(const struct frame *f, const struct remote_cmd *cmd, struct buf *input,
-		   struct err *err)
+/* How long the machine lets a script run, should it never hear of our own time-out: in seconds. */
+static void add_limit(const struct remote_cmd *cmd, int timeout_ms, struct buf *input)
+{
+	buf_puts(input, "hactl_limit=");
+	if (!cmd->survives)
+		buf_printf(input, "%d", timeout_ms ? timeout_ms / 1000 + LIMIT_MARGIN_S : 0);
+	buf_puts(input, "\n");
+}
+
+static int compose(const struct frame *f, const struct remote_cmd *cmd, int timeout_ms,
+		   struct buf *input, struct err *err)
 {
 	const char *runner = tmpl_text("remote-run.sh");
 	auto_wipe struct buf script = BUF_INIT;
 
 	if (add_variables(cmd, &script, err) < 0)
 		return -1;
-	buf_reserve(input, quoted_size(buf_str(&script)) + strlen(runner) + 100);
+	buf_reserve(input, quoted_size(buf_str(&script)) + strlen(runner) + 200);
 	buf_printf(input, "hactl_nonce=%s\nhactl_script=", f->nonce);
 	remote_quote(input, buf_str(&script));
 	buf_puts(input, "\n");
+	add_limit(cmd, timeout_ms, input);
 	buf_puts(input, runner);
 	return 0;
+}
+
+static int timeout_of(const struct remote_cmd *cmd)
+{
+	if (cmd->timeout_ms == REMOTE_NO_TIMEOUT)
+		return 0;
+	return cmd->timeout_ms ? cmd->timeout_ms : DEFAULT_TIMEOUT_MS;
 }
 
 int remote_run(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,
@@ -136,22 +155,20 @@ int remote_run(struct remote *r, const struct remote_cmd *cmd, struct remote_res
 								       { BUF_INIT, false, false } } };
 	auto_wipe struct buf input = BUF_INIT;
 	struct remote_exec e = {
-		.command = r->sudo ? "exec sudo -n sh -s" : "exec sh -s",
-		.timeout_ms = cmd->timeout_ms ? cmd->timeout_ms : DEFAULT_TIMEOUT_MS,
+		.timeout_ms = timeout_of(cmd),
+		.hold_input = !cmd->survives,
+		.survives = cmd->survives,
 		.max_output = (cmd->max_output ? cmd->max_output : DEFAULT_MAX_OUTPUT) + NOISE,
 		.on_output = cmd->on_line ? frame_output : NULL,
 		.ctx = &lines,
 	};
 	int rc;
 
-	if (frame_init(&frame, err) < 0 || compose(&frame, cmd, &input, err) < 0)
+	if (frame_init(&frame, err) < 0 || compose(&frame, cmd, e.timeout_ms, &input, err) < 0)
 		return -1;
-	e.input = input.data;
-	e.input_len = input.len;
-	remote_result_release(res);
-	rc = r->ops->exec(r, &e, res, err);
+	rc = root_exec(r, &frame, &e, &input, 0, res, err);
 	frame_lines_release(&lines);
-	return rc < 0 ? -1 : frame_strip(&frame, r->sudo, res, err);
+	return rc;
 }
 
 int remote_check(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,

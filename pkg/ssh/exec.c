@@ -10,6 +10,7 @@ struct command {
 	struct remote_result *res;
 	size_t sent;
 	bool ended_input;
+	bool late; /* its time is over, and it was let know */
 };
 
 static int open_channel(struct command *c, struct err *err)
@@ -34,7 +35,7 @@ static int feed(struct command *c, struct err *err)
 	size_t left = c->e->input_len - c->sent;
 	ssize_t n = 0;
 
-	if (c->ended_input)
+	if (c->ended_input || (!left && c->e->hold_input && !c->late))
 		return 0;
 	if (left)
 		n = libssh2_channel_write(c->channel, (const char *)c->e->input + c->sent, left);
@@ -47,7 +48,7 @@ static int feed(struct command *c, struct err *err)
 	if (n < 0)
 		return ssh_fail(c->s, n, "sending", err);
 	c->sent += (size_t)n;
-	if (c->sent < c->e->input_len)
+	if (c->sent < c->e->input_len || (c->e->hold_input && !c->late))
 		return 1;
 	n = libssh2_channel_send_eof(c->channel);
 	c->ended_input = !SSH_AGAIN(n);
@@ -76,14 +77,26 @@ static int drain(struct command *c, int stream, struct err *err)
 	}
 }
 
-static int out_of_time(struct command *c, struct err *err)
+/* ended: it is known to run no more. */
+static int out_of_time(struct command *c, bool ended, struct err *err)
 {
-	if (c->s->end != SSH_TIMEOUT)
+	if (!c->late && c->s->end != SSH_TIMEOUT)
 		return ssh_fail(c->s, 0, "waiting for a command", err);
 	return err_set(err, ERR_REMOTE,
 		       "%s: a command did not end within %d s (is it waiting for something, or has it left "
-		       "a process behind that holds its output?); it may still run there",
-		       c->s->name, c->e->timeout_ms / 1000);
+		       "a process behind that holds its output?); it %s",
+		       c->s->name, c->e->timeout_ms / 1000,
+		       ended ? "was ended there" : c->e->survives ? "goes on there" : "may still run there");
+}
+
+/* Lets a command that is late know, and gives it some time to end. */
+static bool lets_know(struct command *c)
+{
+	if (c->s->end != SSH_TIMEOUT || c->late || !c->e->hold_input)
+		return false;
+	c->late = true;
+	ssh_start(c->s, REMOTE_END_MS);
+	return true;
 }
 
 /* Reads while it writes: a command that is not listened to stops listening itself. */
@@ -96,10 +109,11 @@ static int talk(struct command *c, struct err *err)
 
 		if (errs < 0)
 			return -1;
-		if (!fed && !out && !errs && !libssh2_channel_eof(c->channel) && ssh_wait(c->s) < 0)
-			return out_of_time(c, err);
+		if (!fed && !out && !errs && !libssh2_channel_eof(c->channel) && ssh_wait(c->s) < 0 &&
+		    !lets_know(c))
+			return out_of_time(c, false, err);
 	}
-	return 0;
+	return c->late ? out_of_time(c, true, err) : 0;
 }
 
 static int signal_number(const char *name)
@@ -123,7 +137,7 @@ static int finish(struct command *c, struct err *err)
 	long rc = SSH_RETRY(c->s, libssh2_channel_wait_closed(c->channel));
 
 	if (rc && c->s->end == SSH_TIMEOUT)
-		return out_of_time(c, err);
+		return out_of_time(c, false, err);
 	if (rc)
 		return ssh_fail(c->s, rc, "waiting for a command", err);
 	libssh2_channel_get_exit_signal(c->channel, &name, NULL, NULL, NULL, NULL, NULL);

@@ -56,6 +56,7 @@ static void session_close(struct remote *r)
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->idle);
 	buf_release(&s->greeting);
+	remote_release(&s->remote);
 	free(s->name);
 	free(s->user);
 	free(s->host);
@@ -71,7 +72,7 @@ static struct ssh_session *session_new(const struct ssh_options *o)
 	if (!s)
 		abort();
 	s->remote.ops = &ops;
-	s->remote.sudo = strcmp(o->user, "root") != 0;
+	s->remote.root = strcmp(o->user, "root") ? REMOTE_ROOT_AUTO : REMOTE_ROOT_NONE;
 	s->fd = -1;
 	s->port = port;
 	s->user = strdup(o->user);

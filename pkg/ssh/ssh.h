@@ -49,7 +49,7 @@ void ssh_share_free(struct ssh_share *share);
 int ssh_init(struct err *err) MUST_CHECK;
 
 /* Connects, checks the host key, logs in.  Errors are ERR_CONNECT, name user@host and the next
- * step.  Sets sudo when the user is not root.  Options are not kept. */
+ * step.  root is REMOTE_ROOT_AUTO when the user is another.  Options are not kept. */
 struct remote *ssh_connect(const struct ssh_options *o, struct err *err) MUST_CHECK;
 
 #endif

@@ -68,7 +68,7 @@ static int run_clean(struct plan_node *p, const char *how, struct err *err)
 		{ "cri_socket", n->facts.cri_socket ? n->facts.cri_socket : "" }, { NULL, NULL },
 	};
 	const struct remote_cmd cmd = { .script = tmpl_text("kubeadm-clean.sh"), .vars = vars,
-					.timeout_ms = CLEAN_TIMEOUT_MS };
+					.timeout_ms = CLEAN_TIMEOUT_MS, .survives = true };
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 
 	n->stale = true;

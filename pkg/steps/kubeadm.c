@@ -113,7 +113,7 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 	const struct remote_cmd cmd = {
 		.script = tmpl_text("kubeadm-run.sh"), .vars = vars, .on_line = hear, .ctx = &l,
 		.timeout_ms = n->run->opt.timeout_ms ? n->run->opt.timeout_ms : KUBEADM_TIMEOUT_MS,
-		.max_output = 8 << 20,
+		.max_output = 8 << 20, .survives = true,
 	};
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 	int rc = -1;

@@ -30,7 +30,7 @@ static int setup(void **state)
 	snprintf(w->dir, sizeof(w->dir), "/tmp/test_files.XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->here = remote_local();
-	w->here->sudo = false; /* whoever runs the test */
+	w->here->root = REMOTE_ROOT_NONE; /* whoever runs the test */
 	*state = w;
 	return 0;
 }

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "remote/remote.h"
 
 struct result {
@@ -34,7 +33,7 @@ static struct remote *this_machine(void)
 {
 	struct remote *r = remote_local();
 
-	r->sudo = false;
+	r->root = REMOTE_ROOT_NONE;
 	return r;
 }
 
@@ -200,61 +199,6 @@ static void a_failed_check_shows_the_end_of_stderr(void **state)
 	remote_close(here);
 }
 
-/* Runs a script through a sudo that is a script itself. */
-static struct result run_with_sudo(const char *sudo, const char *script)
-{
-	struct result r = { ERR_INIT, REMOTE_RESULT_INIT, 0 };
-	char dir[] = "/tmp/test_run.XXXXXX", path[64];
-	const char *old = getenv("PATH");
-	auto_free char *with = NULL, *before = strdup(old);
-	auto_err struct err err = ERR_INIT;
-	struct remote *here = remote_local();
-
-	here->sudo = true;
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/sudo", dir);
-	assert_true(asprintf(&with, "%s:%s", dir, before) > 0);
-	if (sudo)
-		assert_int_equal(file_write(path, sudo, strlen(sudo), 0700, &err), 0);
-	setenv("PATH", sudo ? with : "/nonexistent", 1);
-	r.rc = remote_run(here, &(struct remote_cmd){ .script = script }, &r.res, &r.err);
-	setenv("PATH", before, 1);
-	unlink(path);
-	rmdir(dir);
-	remote_close(here);
-	return r;
-}
-
-static void sudo_is_never_asked_for_a_password(void **state)
-{
-	auto_result struct result r = run_with_sudo(
-		"#!/bin/sh\n[ \"$1\" = -n ] || exit 9\nshift\necho lecture >&2\nexec \"$@\"\n", "echo in; echo e >&2");
-
-	(void)state;
-	assert_int_equal(r.rc, 0);
-	assert_string_equal(buf_str(&r.res.out), "in\n");
-	assert_string_equal(buf_str(&r.res.err), "e\n");
-}
-
-static void a_sudo_that_refuses_is_explained(void **state)
-{
-	static const struct { const char *sudo, *means; } cases[] = {
-		{ "#!/bin/sh\necho 'sudo: a password is required' >&2; exit 1\n", "with NOPASSWD, or log in as root" },
-		{ "#!/bin/sh\necho 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1\n", "remove 'requiretty'" },
-		{ "#!/bin/sh\necho 'u is not in the sudoers file.' >&2; exit 1\n", "add it to sudoers" },
-		{ NULL, "sudo is missing: install it" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		auto_result struct result r = run_with_sudo(cases[i].sudo, "echo in");
-
-		assert_int_equal(r.rc, -1);
-		assert_int_equal(r.err.kind, ERR_CONNECT);
-		assert_non_null(strstr(r.err.msg, cases[i].means));
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,8 +212,6 @@ int main(void)
 		cmocka_unit_test(too_much_output_is_an_error),
 		cmocka_unit_test(a_script_that_does_not_end_is_killed_with_its_children),
 		cmocka_unit_test(an_interrupt_ends_the_wait),
-		cmocka_unit_test(sudo_is_never_asked_for_a_password),
-		cmocka_unit_test(a_sudo_that_refuses_is_explained),
 		cmocka_unit_test(a_failed_check_shows_the_end_of_stderr),
 	};
 

@@ -198,7 +198,7 @@ static inline struct remote *sshd_connect(const struct sshd *d, const char *key,
 	if (!r)
 		print_error("%s\n", err->msg);
 	else
-		r->sudo = false;
+		r->root = REMOTE_ROOT_NONE;
 	return r;
 }
 

@@ -216,6 +216,118 @@ static void a_lost_connection_is_told_and_stays_lost(void **state)
 	remote_close(r);
 }
 
+/* Of a script that writes its own pid into the file "pid": 0 when it has none yet. */
+static pid_t pid_in_file(void)
+{
+	auto_free char *path = sshd_path(&sshd, "pid");
+	FILE *f = fopen(path, "r");
+	int pid = 0;
+
+	if (f && fscanf(f, "%d", &pid) != 1)
+		pid = 0;
+	if (f)
+		fclose(f);
+	return pid;
+}
+
+/* Within so long, or not at all. */
+static bool ends(pid_t pid, int timeout_ms)
+{
+	struct clock_poll p = clock_poll_start(timeout_ms, 50);
+
+	while (!kill(pid, 0))
+		if (!clock_poll_pause(&p))
+			return false;
+	return true;
+}
+
+static pid_t wait_for_pid(void)
+{
+	struct clock_poll p = clock_poll_start(10000, 50);
+
+	while (!pid_in_file())
+		assert_true(clock_poll_pause(&p));
+	return pid_in_file();
+}
+
+/* Writes the pid of a shell that takes notice of no signal but SIGKILL when it is stubborn. */
+static char *long_script(bool stubborn)
+{
+	char *script;
+
+	SYSTEM("rm -f %s/pid", sshd.dir);
+	assert_true(asprintf(&script, "sh -c '%s echo $$ >%s/pid; echo on; while :; do sleep 0.2; done'",
+			     stubborn ? "trap \"\" TERM HUP;" : "", sshd.dir) > 0);
+	return script;
+}
+
+static void a_command_that_is_late_is_ended_on_the_node(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+
+	(void)state;
+	for (int stubborn = 0; stubborn < 2; stubborn++) {
+		auto_free char *script = long_script(stubborn);
+		struct remote_cmd cmd = { .script = script, .timeout_ms = 3000 };
+
+		err_clear(&err);
+		assert_int_equal(remote_run(node, &cmd, &res, &err), -1);
+		assert_int_equal(err.kind, ERR_REMOTE);
+		assert_non_null(strstr(err.msg, "did not end within 3 s"));
+		assert_non_null(strstr(err.msg, "it was ended there"));
+		assert_true(ends(wait_for_pid(), 8000));
+	}
+}
+
+static void a_command_ends_when_hactl_is_killed(void **state)
+{
+	(void)state;
+	for (int survives = 0; survives < 2; survives++) {
+		auto_free char *script = long_script(false);
+		pid_t child = fork(), pid;
+
+		if (!child) {
+			struct err err = ERR_INIT;
+			struct remote_result res = REMOTE_RESULT_INIT;
+			struct remote_cmd cmd = { .script = script, .survives = survives };
+			struct remote *r = sshd_connect(&sshd, "id", &err);
+
+			_exit(r && remote_run(r, &cmd, &res, &err) < 0 ? 1 : 2);
+		}
+		pid = wait_for_pid();
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		assert_int_equal(ends(pid, survives ? 1000 : 8000), !survives);
+		kill(pid, SIGKILL);
+	}
+}
+
+static void interrupt_at_line(void *ctx, int fd, const char *line)
+{
+	(void)ctx;
+	(void)fd;
+	(void)line;
+	remote_interrupt(true);
+}
+
+static void an_interrupted_command_is_ended_on_the_node(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+	auto_free char *script = long_script(false);
+	const struct remote_cmd cmd = { .script = script, .on_line = interrupt_at_line };
+	struct remote *r = sshd_connect(&sshd, "id", &err);
+
+	(void)state;
+	assert_non_null(r);
+	assert_int_equal(remote_run(r, &cmd, &res, &err), -1);
+	assert_int_equal(err.kind, ERR_INTERRUPTED);
+	remote_close(r);
+	remote_interrupt(false);
+	assert_true(ends(wait_for_pid(), 5000));
+}
+
 static void a_forced_command_is_told(void **state)
 {
 	auto_err struct err err = ERR_INIT;
@@ -253,6 +365,9 @@ int main(void)
 		cmocka_unit_test(lines_come_as_they_are_printed),
 		cmocka_unit_test(files_go_there_and_come_back),
 		cmocka_unit_test(a_signal_ends_the_wait),
+		cmocka_unit_test(a_command_that_is_late_is_ended_on_the_node),
+		cmocka_unit_test(a_command_ends_when_hactl_is_killed),
+		cmocka_unit_test(an_interrupted_command_is_ended_on_the_node),
 		cmocka_unit_test(a_lost_connection_is_told_and_stays_lost),
 		cmocka_unit_test(a_forced_command_is_told),
 	};

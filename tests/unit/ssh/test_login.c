@@ -227,7 +227,7 @@ static void a_login_that_is_not_root_uses_sudo(void **state)
 	sshd_client_init(&c, &sshd, "id");
 	r = ssh_connect(&c.options, &err);
 	assert_non_null(r);
-	assert_int_equal(r->sudo, strcmp(sshd.user, "root") != 0);
+	assert_int_equal(r->root, strcmp(sshd.user, "root") ? REMOTE_ROOT_AUTO : REMOTE_ROOT_NONE);
 	remote_close(r);
 }
 
