@@ -22,6 +22,7 @@ struct kube {
 	struct kube_config config;
 	struct kube_dial dial;
 	bool tunnel;        /* the direct way failed once and dial did not */
+	bool tunnel_only;
 	int dialled, placeholder; /* sockets of the request that goes through the tunnel */
 	char *to_host;      /* of kube_connect_to, or NULL */
 	int to_port;
@@ -57,24 +58,29 @@ static void name_target(struct kube *k)
 	k->where = buf_detach(&b);
 }
 
-struct kube *kube_open(const char *name, const char *text, size_t len, const struct kube_dial *dial,
-		       struct err *err)
+struct kube *kube_open_config(struct kube_config *config, const struct kube_dial *dial)
 {
 	struct kube *k = calloc(1, sizeof(*k));
 
 	if (!k)
 		abort();
-	if (kube_config_read(name, text, len, &k->config, err) < 0) {
-		free(k);
-		return NULL;
-	}
+	k->config = *config;
+	*config = (struct kube_config){ 0 };
 	if (dial)
 		k->dial = *dial;
 	k->curl = curl_easy_init();
-	if (!k->curl || asprintf(&k->trust, "the CA in '%s'", name) < 0)
+	if (!k->curl || asprintf(&k->trust, "the CA in '%s'", k->config.name) < 0)
 		abort();
 	name_target(k);
 	return k;
+}
+
+struct kube *kube_open(const char *name, const char *text, size_t len, const struct kube_dial *dial,
+		       struct err *err)
+{
+	struct kube_config config;
+
+	return kube_config_read(name, text, len, &config, err) < 0 ? NULL : kube_open_config(&config, dial);
 }
 
 void kube_close(struct kube *k)
@@ -102,8 +108,13 @@ void kube_connect_to(struct kube *k, const char *host, int port)
 	if (host && !k->to_host)
 		abort();
 	k->to_port = port;
-	k->tunnel = false;
+	k->tunnel = k->tunnel_only;
 	name_target(k);
+}
+
+void kube_tunnel_only(struct kube *k)
+{
+	k->tunnel = k->tunnel_only = k->dial.dial != NULL;
 }
 
 /*

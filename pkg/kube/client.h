@@ -10,6 +10,14 @@
 static inline void free_json_(json_t **j) { json_decref(*j); }
 #define auto_json AUTO(free_json_)
 
+struct kube_config;
+
+/* kube_open from what is read already; takes config over. */
+struct kube *kube_open_config(struct kube_config *config, const struct kube_dial *dial);
+
+/* From now on the direct way is not tried, where there is a dial. */
+void kube_tunnel_only(struct kube *k);
+
 struct kube_request {
 	const char *method, *path; /* path: begins with a slash, may have a query */
 	const char *type;          /* of body; NULL: JSON */

@@ -223,6 +223,29 @@ int kube_config_read(const char *name, const char *text, size_t len, struct kube
 	return -1;
 }
 
+/* In one piece, so that wiping it wipes all. */
+static void copy_buf(struct buf *to, const struct buf *from)
+{
+	buf_reserve(to, from->len + 1);
+	buf_add(to, buf_str(from), from->len);
+}
+
+int kube_config_make(const char *name, const char *host, int port, const struct buf *ca,
+		     const struct buf *cert, const struct buf *key, struct kube_config *out,
+		     struct err *err)
+{
+	*out = (struct kube_config){ .name = copy(name), .verify_name = copy(host), .host = copy(host), .port = port };
+	if (asprintf(&out->base, strchr(host, ':') ? "https://[%s]:%d" : "https://%s:%d", host, port) < 0)
+		abort();
+	copy_buf(&out->ca, ca);
+	copy_buf(&out->cert, cert);
+	copy_buf(&out->key, key);
+	if (check_blobs(out, err) == 0)
+		return 0;
+	kube_config_release(out);
+	return -1;
+}
+
 void kube_config_release(struct kube_config *c)
 {
 	free(c->name);

@@ -21,6 +21,11 @@ struct kube_config {
 
 int kube_config_read(const char *name, const char *text, size_t len, struct kube_config *out,
 		     struct err *err) MUST_CHECK;
+
+/* The same from PEM texts instead of a kubeconfig; name is for messages. */
+int kube_config_make(const char *name, const char *host, int port, const struct buf *ca,
+		     const struct buf *cert, const struct buf *key, struct kube_config *out,
+		     struct err *err) MUST_CHECK;
 void kube_config_release(struct kube_config *c); /* wipes */
 
 #endif

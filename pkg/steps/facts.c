@@ -262,15 +262,20 @@ int facts_gather(struct remote *r, const struct facts_ask *ask, struct facts *f,
 		{ "keepalived_dir", "/etc/keepalived" },
 		{ NULL, NULL },
 	};
-	const struct remote_cmd cmd = { .script = tmpl_text("facts.sh"), .vars = vars,
-					.timeout_ms = GATHER_TIMEOUT_MS };
+	auto_buf struct buf script = BUF_INIT;
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 	int64_t before = clock_wall_ms(), after;
+
+	buf_printf(&script, "%s\n%s", ask->also ? ask->also : "", tmpl_text("facts.sh"));
+	const struct remote_cmd cmd = { .script = buf_str(&script), .vars = vars,
+					.timeout_ms = ask->timeout_ms ? ask->timeout_ms : GATHER_TIMEOUT_MS };
 
 	facts_release(f);
 	if (remote_check(r, &cmd, &res, err) < 0)
 		return -1;
 	after = clock_wall_ms();
+	if (ask->text)
+		buf_puts(ask->text, buf_str(&res.out));
 	if (facts_parse(buf_str(&res.out), f, err) < 0)
 		return -1;
 	f->clock_early_ms -= after;

@@ -51,6 +51,9 @@ struct facts_ask {
 	const char *endpoint_host;
 	const char *pki_dir;
 	const struct strs *pki_files; /* names below pki_dir */
+	int timeout_ms;      /* 0: 30 s */
+	const char *also;    /* script that runs first, in the same round trip; may be NULL */
+	struct buf *text;    /* gets all that was printed, also's lines too; may be NULL */
 };
 
 /* Replaces what f held.  One round trip. */

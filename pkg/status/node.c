@@ -1,0 +1,264 @@
+/* One node, asked over its session: facts, its own API server, its member of etcd. */
+#define _GNU_SOURCE
+#include <string.h>
+
+#include "base/clock.h"
+#include "pki/pki.h"
+#include "status/status.h"
+#include "tmpl/tmpl.h"
+
+#define CONNECT_MS 4000
+#define REQUEST_MS 2000 /* for one answer of an API server or etcd */
+#define LEAST_MS 300
+#define ETCD_PORT 2379
+#define MAX_SECRET (256 << 10)
+
+enum { ADMIN_CONF, ETCD_CA, ETCD_CERT, ETCD_KEY };
+
+void status_reply_set(struct status_reply *r, enum status_answer answer, int ms, const char *why)
+{
+	char *copy = why ? strdup(why) : NULL;
+
+	if (why && !copy)
+		abort();
+	free(r->why);
+	*r = (struct status_reply){ .answer = answer, .ms = ms, .why = copy };
+}
+
+/* At most max, at most what is left until the deadline, and enough to be worth asking. */
+static int time_for(int64_t deadline_ms, int max)
+{
+	int64_t left = deadline_ms - clock_ms();
+
+	return left < LEAST_MS ? LEAST_MS : left > max ? max : (int)left;
+}
+
+static void settle(struct status_reply *r, int rc, int64_t since, struct err *err)
+{
+	status_reply_set(r, rc == 0 ? STATUS_OK : STATUS_BAD, (int)(clock_ms() - since), rc == 0 ? NULL : err->msg);
+	err_clear(err);
+}
+
+static int connect_node(struct status_node *n, int64_t deadline_ms, struct err *err)
+{
+	struct steps_run *run = n->step->run;
+	struct inv_node capped = *n->inv;
+	bool untrusted = false;
+
+	if (n->step->remote)
+		return 0;
+	if (!n->step->address && steps_resolve(n->step, err) < 0)
+		return -1;
+	if (!capped.ssh.connect_timeout_ms || capped.ssh.connect_timeout_ms > CONNECT_MS)
+		capped.ssh.connect_timeout_ms = time_for(deadline_ms, CONNECT_MS);
+	n->step->remote = run->opt.connect(run->opt.ctx, &capped, n->step->address, &untrusted, err);
+	return n->step->remote ? 0 : -1;
+}
+
+static int gather(struct status_node *n, int64_t deadline_ms, struct err *err)
+{
+	const struct steps_run *run = n->step->run;
+	auto_buf struct buf text = BUF_INIT;
+	const struct facts_ask ask = {
+		.endpoint_host = run->inv->endpoint_host, .pki_dir = run->kubeadm.certificates_dir,
+		.pki_files = &run->pki_names, .also = tmpl_text("status.sh"), .text = &text,
+		.timeout_ms = time_for(deadline_ms, STATUS_NODES_MS),
+	};
+
+	if (facts_gather(n->step->remote, &ask, &n->step->facts, err) < 0)
+		return -1;
+	n->step->stale = false;
+	status_parse_extra(n, buf_str(&text));
+	return 0;
+}
+
+/* A session that failed is closed, so that the next look connects again. */
+static int reach(struct status_node *n, int64_t deadline_ms)
+{
+	struct err err = ERR_INIT;
+	int64_t since = clock_ms();
+	int rc = connect_node(n, deadline_ms, &err);
+
+	if (rc == 0)
+		rc = gather(n, deadline_ms, &err);
+	if (rc < 0 && n->step->remote) {
+		remote_close(n->step->remote);
+		n->step->remote = NULL;
+	}
+	settle(&n->ssh, rc, since, &err);
+	return rc;
+}
+
+static int read_secrets(struct status_node *n, struct err *err)
+{
+	auto_free char *ca = steps_pki_path(n->step->run, "etcd/ca.crt");
+	auto_free char *cert = steps_pki_path(n->step->run, "etcd/healthcheck-client.crt");
+	auto_free char *key = steps_pki_path(n->step->run, "etcd/healthcheck-client.key");
+	const char *const paths[] = { "/etc/kubernetes/admin.conf", ca, cert, key };
+	bool found[4];
+
+	for (int i = 0; i < 4; i++)
+		buf_reserve(&n->secrets[i], 32 << 10);
+	return remote_get(n->step->remote, paths, 4, n->secrets, found, MAX_SECRET, err);
+}
+
+static int dial(void *ctx, const char *host, int port, int *fd, struct err *err)
+{
+	struct remote *r = ctx;
+
+	return r->ops->tunnel(r, host, port, fd, err);
+}
+
+static const struct kube_dial *dial_of(const struct status_node *n, struct kube_dial *d)
+{
+	*d = (struct kube_dial){ dial, n->step->remote };
+	return n->step->remote->ops->tunnel ? d : NULL;
+}
+
+/* A connection, its handshake and the answer: what a client that comes new waits for. */
+static void ask_api(struct status_node *n, int64_t deadline_ms)
+{
+	const struct buf *conf = &n->secrets[ADMIN_CONF];
+	struct kube_dial d;
+	struct err err = ERR_INIT;
+	int64_t since = clock_ms();
+	auto_kube struct kube *k = kube_open("/etc/kubernetes/admin.conf", buf_str(conf), conf->len, dial_of(n, &d), &err);
+
+	if (k)
+		kube_connect_to(k, n->step->address, n->step->run->kubeadm.bind_port);
+	settle(&n->api, k ? kube_healthy(k, time_for(deadline_ms, REQUEST_MS), &err) : -1, since, &err);
+}
+
+static int ask_member(struct status_node *n, struct kube *k, int64_t deadline_ms, struct err *err)
+{
+	if (etcd_state(k, time_for(deadline_ms, REQUEST_MS), &n->etcd, err) < 0 ||
+	    etcd_list_members(k, time_for(deadline_ms, REQUEST_MS), &n->members, err) < 0)
+		return -1;
+	/* alarms are answered by a quorum alone */
+	return n->etcd.leader ? etcd_list_alarms(k, time_for(deadline_ms, REQUEST_MS), &n->alarms, err) : 0;
+}
+
+static int ask_etcd_over(struct status_node *n, const struct kube_dial *d, int64_t deadline_ms, struct err *err)
+{
+	/* kubeadm lets etcd listen on 127.0.0.1 and the node's address, and certifies both */
+	const char *host = d ? "127.0.0.1" : n->step->address;
+	auto_kube struct kube *k = etcd_open(host, ETCD_PORT, &n->secrets[ETCD_CA], &n->secrets[ETCD_CERT],
+					     &n->secrets[ETCD_KEY], d, err);
+
+	return k ? ask_member(n, k, deadline_ms, err) : -1;
+}
+
+/* Through the session, as its port is often closed to others; directly where the node's sshd
+ * forwards nothing. */
+static void ask_etcd(struct status_node *n, int64_t deadline_ms)
+{
+	struct kube_dial d;
+	const struct kube_dial *through = dial_of(n, &d);
+	struct err err = ERR_INIT;
+	auto_err struct err direct = ERR_INIT;
+	int64_t since = clock_ms();
+	int rc = ask_etcd_over(n, through, deadline_ms, &err);
+
+	if (rc < 0 && through && err.kind == ERR_CONNECT && ask_etcd_over(n, NULL, deadline_ms, &direct) == 0) {
+		err_clear(&err);
+		rc = 0;
+	}
+	settle(&n->etcd_reply, rc, since, &err);
+}
+
+void status_ask_node(struct status_node *n, int64_t deadline_ms)
+{
+	const struct facts *f = &n->step->facts;
+	auto_err struct err err = ERR_INIT;
+
+	if (reach(n, deadline_ms) < 0 || !n->inv->control_plane || !f->has_admin_conf || !f->has_kubelet_conf)
+		return;
+	if (read_secrets(n, &err) < 0) {
+		status_reply_set(&n->api, STATUS_UNASKED, 0, err.msg);
+		return;
+	}
+	ask_api(n, deadline_ms);
+	if (!f->has_etcd_manifest)
+		return;
+	if (n->secrets[ETCD_KEY].len)
+		ask_etcd(n, deadline_ms);
+	else
+		status_reply_set(&n->etcd_reply, STATUS_UNASKED, 0, "etcd/healthcheck-client.key is not there");
+}
+
+static void set_text(char **field, const char *value)
+{
+	free(*field);
+	*field = strdup(value);
+	if (!*field)
+		abort();
+}
+
+static void add_cert(struct status_node *n, const char *value)
+{
+	const char *space = strchr(value, ' ');
+	auto_buf struct buf pem = BUF_INIT;
+	auto_err struct err err = ERR_INIT;
+	struct status_cert c = { 0 };
+
+	if (!space || n->ncerts >= 64 || pki_base64_decode(space + 1, strlen(space + 1), &pem, &err) < 0 ||
+	    pki_expiry("certificate", buf_str(&pem), pem.len, &c.expires, &err) < 0)
+		return; /* what is no certificate is other checks' matter */
+	c.name = strndup(value, (size_t)(space - value));
+	n->certs = realloc(n->certs, (n->ncerts + 1) * sizeof(*n->certs));
+	if (!c.name || !n->certs)
+		abort();
+	n->certs[n->ncerts++] = c;
+}
+
+static void parse_line(struct status_node *n, const char *key, const char *value)
+{
+	static const char *const hosts[] = { "host_boot", "host_serial", "host_chassis", "host_name" };
+
+	if (!strcmp(key, "kubelet"))
+		n->kubelet_active = !strcmp(value, "active");
+	else if (!strcmp(key, "server") && *value)
+		set_text(&n->kubelet_server, value);
+	else if (!strcmp(key, "cert"))
+		add_cert(n, value);
+	for (int i = 0; i < 4; i++)
+		if (!strcmp(key, hosts[i]))
+			set_text(&n->hosts[i], value);
+}
+
+void status_parse_extra(struct status_node *n, const char *text)
+{
+	static const char prefix[] = "status_";
+	auto_free char *copy = strdup(text);
+
+	if (!copy)
+		abort();
+	for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
+		char *eq = strchr(line, '=');
+
+		if (!eq || strncmp(line, prefix, sizeof(prefix) - 1))
+			continue;
+		*eq = '\0';
+		parse_line(n, line + sizeof(prefix) - 1, eq + 1);
+	}
+}
+
+void status_forget(struct status_node *n)
+{
+	struct status_node fresh = { .step = n->step, .inv = n->inv };
+
+	free(n->ssh.why);
+	free(n->api.why);
+	free(n->etcd_reply.why);
+	free(n->kubelet_server);
+	for (int i = 0; i < 4; i++) {
+		free(n->hosts[i]);
+		buf_wipe(&n->secrets[i]);
+	}
+	for (size_t i = 0; i < n->ncerts; i++)
+		free(n->certs[i].name);
+	free(n->certs);
+	etcd_members_release(&n->members);
+	strs_release(&n->alarms);
+	*n = fresh;
+}
