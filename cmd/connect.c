@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "ask.h"
 #include "base/file.h"
 #include "kube/kube.h"
 #include "ssh/ssh.h"
@@ -18,7 +19,7 @@ void connect_init(struct connect *c, bool accept_new_host_keys)
 {
 	*c = (struct connect){ .accept_new_host_keys = accept_new_host_keys,
 			       .known_hosts = file_resolve("~/.ssh/known_hosts", NULL),
-			       .share = ssh_share_new() };
+			       .share = ssh_share_new(), .secrets = ask_secrets_new() };
 	if (getifaddrs(&c->own) < 0)
 		c->own = NULL;
 }
@@ -29,6 +30,7 @@ void connect_release(struct connect *c)
 		freeifaddrs(c->own);
 	free(c->known_hosts);
 	ssh_share_free(c->share);
+	ssh_secrets_free(c->secrets);
 	*c = (struct connect){ 0 };
 }
 
@@ -68,7 +70,9 @@ struct remote *connect_node(void *ctx, const struct inv_node *n, const char *add
 		.unknown_hosts = c->accept_new_host_keys ? SSH_UNKNOWN_ADD : SSH_UNKNOWN_REFUSE,
 		.untrusted = untrusted,
 		.connect_timeout_ms = n->ssh.connect_timeout_ms,
-		.password_file = n->ssh.password_file, .host_key = n->ssh_host_key, .share = c->share,
+		.password_file = n->ssh.password_file,
+		.password = n->ssh.password_env ? ask_from_environment(n->ssh.password_env) : NULL,
+		.secrets = c->secrets, .host_key = n->ssh_host_key, .share = c->share,
 	};
 
 	return is_this_machine(c, address) ? remote_local() : ssh_connect(&o, err);

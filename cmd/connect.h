@@ -12,6 +12,7 @@ struct connect {
 	struct ifaddrs *own; /* this machine's addresses */
 	char *known_hosts;   /* the user's file */
 	struct ssh_share *share;
+	struct ssh_secrets *secrets;
 };
 
 /* Once per process, before any thread. */

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "ask.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "connect.h"
@@ -27,6 +28,7 @@ static void on_signal(int number)
 		remote_interrupt(true);
 		break;
 	default:
+		ask_restore();
 		_exit(ERR_INTERRUPTED);
 	}
 }
@@ -61,16 +63,20 @@ static enum term_mark mark_of(enum plan_state state)
 
 static void show(void *ctx, const struct plan_event *e)
 {
+	ask_lock();
 	term_event(ctx, &(struct term_event){
 		.kind = kind_of(e->type), .phase = e->phase, .node = e->node, .step = e->step,
 		.title = e->title, .text = e->text, .more = e->more, .mark = mark_of(e->state),
 		.state = e->type == PLAN_STEP ? plan_state_name(e->state) : NULL,
 		.ms = e->ms, .step_ms = e->step_ms });
+	ask_unlock();
 }
 
 static void tick(void *ctx)
 {
+	ask_lock();
 	term_tick(ctx);
+	ask_unlock();
 }
 
 /* ---- a run ---- */
@@ -148,6 +154,7 @@ static int run_nodes(const struct run_opts *o, const struct run_spec *spec, cons
 	connect_init(&connect, o->accept_new_host_keys);
 	rc = steps_run_init(run, inv, &opt, spec->part, spec->ctx, err);
 	*display = open_display(o, spec, run);
+	ask_configure(*display, &stop_asked);
 	warn_of_inventory(*display, inv);
 	if (rc < 0)
 		return -1;
@@ -158,6 +165,7 @@ static int run_nodes(const struct run_opts *o, const struct run_spec *spec, cons
 	rc = plan_run(&run->plan, spec->phases, err);
 	if (rc == 0 && spec->finish)
 		rc = spec->finish(run, spec->data, err);
+	ask_configure(NULL, NULL);
 	/* the log folder is borrowed from here */
 	run->opt.log_dir = NULL;
 	return rc;
@@ -173,6 +181,8 @@ int run_command(const struct run_opts *o, const struct run_spec *spec, struct er
 
 	catch_signals();
 	rc = inventory_load(o->config ? o->config : "hactl.yaml", &inv, err);
+	if (rc == 0)
+		rc = ask_take_environment(&inv, err);
 	if (rc == 0 && (rc = connect_start(err)) == 0)
 		rc = run_nodes(o, spec, &inv, &run, &display, err);
 	if (rc == 0 && o->dry_run && run.plan.would_change)
@@ -189,6 +199,7 @@ int run_command(const struct run_opts *o, const struct run_spec *spec, struct er
 			.seconds = (double)(clock_ms() - start) / 1000, .summary = summary_of(o, &run.plan) });
 	term_free(display);
 	steps_run_release(&run);
+	ask_forget_environment();
 	return rc;
 }
 

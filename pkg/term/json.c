@@ -116,4 +116,4 @@ static void json_result(struct term *t, const struct term_result *r)
 	put(o);
 }
 
-const struct term_view term_json = { json_event, NULL, json_result };
+const struct term_view term_json = { json_event, NULL, json_result, NULL };

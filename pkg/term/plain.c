@@ -99,4 +99,4 @@ static void plain_result(struct term *t, const struct term_result *r)
 		fprintf(stderr, "%s (%.1f s)\n", r->summary, r->seconds);
 }
 
-const struct term_view term_plain = { plain_event, NULL, plain_result };
+const struct term_view term_plain = { plain_event, NULL, plain_result, NULL };

@@ -119,4 +119,4 @@ static void table_result(struct term *t, const struct term_result *r)
 	t->drawn = 0;
 }
 
-const struct term_view term_table = { table_event, draw, table_result };
+const struct term_view term_table = { table_event, draw, table_result, erase };

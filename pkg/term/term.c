@@ -57,6 +57,13 @@ void term_tick(struct term *t)
 		t->view->tick(t);
 }
 
+void term_hide(struct term *t)
+{
+	if (t->view->hide)
+		t->view->hide(t);
+	fflush(stderr);
+}
+
 void term_result(struct term *t, const struct term_result *r)
 {
 	t->view->result(t, r);

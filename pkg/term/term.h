@@ -33,6 +33,9 @@ struct term_event {
 };
 void term_event(struct term *t, const struct term_event *e);
 void term_tick(struct term *t);
+/* Takes away what would be redrawn, so that something else can be written; the next event or tick
+ * brings it back. */
+void term_hide(struct term *t);
 
 /* The end of a run, err NULL for success.  JSON: {"event":"result", ...}. */
 struct term_result {

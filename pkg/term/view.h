@@ -21,6 +21,7 @@ struct term_view {
 	void (*event)(struct term *t, const struct term_event *e);
 	void (*tick)(struct term *t); /* may be NULL */
 	void (*result)(struct term *t, const struct term_result *r);
+	void (*hide)(struct term *t); /* may be NULL */
 };
 
 struct term {
