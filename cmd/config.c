@@ -1,8 +1,8 @@
 #include "cmd.h"
 
-extern const struct cli_cmd config_init, config_migrate, config_render, config_validate;
+extern const struct cli_cmd config_explain, config_init, config_migrate, config_render, config_validate;
 
-static const struct cli_cmd *const subs[] = { &config_init, &config_validate, &config_migrate, &config_render, NULL };
+static const struct cli_cmd *const subs[] = { &config_init, &config_validate, &config_migrate, &config_render, &config_explain, NULL };
 
 const struct cli_cmd cmd_config = {
 	.name = "config",

@@ -36,7 +36,7 @@ int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct
 {
 	const char *host = v->check_host ? v->check_host : v->peers[self].address;
 	const struct ha_timing *t = &v->timing;
-	char port[16], hex[16], period[16], interval[16], patience[16], fall[16], until[16];
+	char port[16], hex[16], period[16], interval[16], fall[16], until[16];
 
 	if (!is_host(host))
 		return err_set(err, ERR_CONFIG, "'%s' is no host that an API server can be checked on", host);
@@ -47,7 +47,6 @@ int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct
 	snprintf(hex, sizeof(hex), "%04X", (unsigned)v->api_port);
 	snprintf(period, sizeof(period), "%d", ha_run_ms(t) / 1000);
 	snprintf(interval, sizeof(interval), "%g", (t->check_ms < 950 ? t->check_ms : HA_CHECK_MS) / 1000.0);
-	snprintf(patience, sizeof(patience), "%g", HA_PATIENCE_MS / 1000.0);
 	snprintf(fall, sizeof(fall), "%d", t->fall);
 	snprintf(until, sizeof(until), "%d", last_look(t));
 	const struct tmpl_var vars[] = {
@@ -58,7 +57,6 @@ int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct
 		{ "hex_port", hex },
 		{ "period", period },
 		{ "interval", interval },
-		{ "patience", patience },
 		{ "fall", fall },
 		{ "until", until },
 		{ NULL, NULL },

@@ -26,14 +26,14 @@ struct ha_timing {
 	int version;   /* of VRRP: 3, or 2, which has whole seconds and a password, and no IPv6 */
 	int advert_ms;
 	int check_ms;
-	int fall;      /* answers in a row that may be missing, HA_PATIENCE_MS each */
+	int fall;      /* seconds that the API server has for an answer */
 	int rise;      /* runs in a row that must succeed before a node is healthy again */
 	bool preempt;  /* the first healthy node takes the VIP back; else whoever holds it keeps it */
 };
 enum {
 	HA_ADVERT_MS = 200, HA_ADVERT_V2_MS = 1000, HA_ADVERT_MIN_MS = 50, HA_ADVERT_MAX_MS = 40000,
 	HA_CHECK_MS = 200, HA_CHECK_MIN_MS = 100, HA_CHECK_MAX_MS = 60000,
-	HA_FALL = 2, HA_RISE = 2, HA_PATIENCE_MS = 900,
+	HA_FALL = 2, HA_RISE = 2,
 };
 struct ha_timing ha_timing_default(int version);
 /* A run of the check: whole seconds, as keepalived counts them. */
@@ -86,9 +86,39 @@ enum ha_state { HA_HEALTHY, HA_API_DOWN, HA_NODE_DOWN };
  * -1 when all of them are down. */
 int ha_holder(const enum ha_state *states, size_t npeers, int current);
 
+/* Looks at every combination of states of up to HA_PROOF_MAX nodes, with every holder and none: as
+ * long as a node is healthy, a healthy one gets the VIP; whoever holds it keeps it while healthy,
+ * unless preempt.  The number of combinations; 0 when it does not hold. */
+long ha_prove(size_t npeers, bool preempt);
+enum { HA_PROOF_MAX = 10 };
+
+/* What can happen to the node that holds the VIP, or (mended, returns) to one that held it. */
+enum ha_event {
+	HA_KEEPALIVED_STOPS, HA_API_STOPS, HA_API_HANGS, HA_POWER_CUT, HA_NETWORK_CUT, HA_NETWORK_MENDED,
+	HA_NODE_RETURNS, HA_EVENTS
+};
+const char *ha_event_text(enum ha_event e); /* "the API server stops" */
+const char *ha_event_name(enum ha_event e); /* "apiStops": stable, for scripts */
+
+struct ha_outage {
+	int holder;         /* afterwards; -1: nobody */
+	int min_ms, max_ms; /* for which the VIP leads to no living API server, or HA_UNTIL_MENDED */
+};
+enum { HA_UNTIL_MENDED = -1 }; /* no healthy node is left */
+/*
+ * What an event at the holder costs: to notice it, and to elect another (three missed adverts less
+ * what had passed of the last one, and the skew of the node that takes over).  states are those
+ * before the event, the holder among them.  max_ms has HA_SLACK_MS in it for processes that have to
+ * be started and for neighbours that have to be told.
+ */
+enum { HA_SLACK_MS = 100 };
+struct ha_outage ha_predict(const struct ha_timing *t, enum ha_event e, const enum ha_state *states,
+			    size_t npeers, int holder);
+
 /* Most nodes for which every combination of states leaves the VIP with a healthy node, as long
  * as there is one. */
 size_t ha_max_peers(void);
+enum { HA_PEERS_MAX = 128 }; /* more than that */
 
 int ha_majority(int members);
 int ha_survives(int members); /* failures */

@@ -8,11 +8,11 @@
  * holder, as each move cuts the connections that are open.  A failed check takes more away than
  * spread and bonus together: a failed node lies below every healthy one, whoever holds the VIP.
  *
- * A backup waits three adverts and (256 - priority) / 256 s: high priorities make that short, a
- * wide step lets the first one be heard before the next one's time is up (a step of 10, 39 ms,
- * was seen to be too little on a busy machine).
+ * A backup waits three adverts and (256 - priority) / 256 of an advert more (of a second with
+ * version 2): high priorities make that short, a wide step lets the first one be heard before the
+ * next one's time is up.  Two that are up at the same moment hear each other with the first advert.
  */
-enum { TOP = 254, LOWEST = 1, MARGIN = 5, WIDEST_STEP = 20 };
+enum { TOP = 254, LOWEST = 1, MARGIN = 5, WIDEST_STEP = 29 };
 
 /* With S the spread: TOP - (S + MARGIN) - S - (2 S + 2 MARGIN) is the lowest priority there is. */
 static int widest_spread(void)

@@ -146,8 +146,8 @@ static const struct inv_key vip_keys[] = {
 		  "once a second, or as often as this says if that is less." },
 	{ .name = "fall", .type = INV_INT, .offset = offsetof(struct inventory, vip.fall),
 	  .min = 1, .max = 10, .fallback = "2",
-	  .help = "How many answers in a row may be missing, 0.9 s each, before a node counts as failed. A "
-		  "server that stopped is seen at once, whatever this says." },
+	  .help = "How many seconds an API server may be without an answer before its node counts as failed. "
+		  "A server that stopped is seen at once, whatever this says." },
 	{ .name = "rise", .type = INV_INT, .offset = offsetof(struct inventory, vip.rise),
 	  .min = 1, .max = 60, .fallback = "2",
 	  .help = "How many checks in a row, one a second, must succeed before it counts as healthy again." },

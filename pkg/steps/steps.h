@@ -148,6 +148,8 @@ int steps_open_api(struct steps_run *run, struct err *err) MUST_CHECK;
 void steps_fill_peers(struct steps_run *run);
 void steps_release_peers(struct steps_run *run);
 
+/* What hactl.yaml says of timing; version 2 counts whole seconds, rounded up. */
+struct ha_timing steps_vrrp_timing(const struct inventory *inv, int version);
 /* How long a node waits for the holder before it takes over, at most. */
 int steps_vrrp_silence_ms(const struct steps_run *run);
 

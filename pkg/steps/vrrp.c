@@ -62,10 +62,8 @@ void steps_release_peers(struct steps_run *run)
 	run->peers = NULL;
 }
 
-/* Version 2 counts whole seconds. */
-static struct ha_timing vrrp_timing(const struct steps_run *run, int version)
+struct ha_timing steps_vrrp_timing(const struct inventory *inv, int version)
 {
-	const struct inventory *inv = run->inv;
 	struct ha_timing t = ha_timing_default(version);
 
 	if (inv->vip.advert_ms)
@@ -79,7 +77,7 @@ static struct ha_timing vrrp_timing(const struct steps_run *run, int version)
 
 int steps_vrrp_silence_ms(const struct steps_run *run)
 {
-	struct ha_timing t = vrrp_timing(run, run->vrrp_version);
+	struct ha_timing t = steps_vrrp_timing(run->inv, run->vrrp_version);
 
 	return 3 * t.advert_ms + (t.version == 3 ? t.advert_ms : 1000);
 }
@@ -91,7 +89,7 @@ int steps_render_keepalived(const struct steps_run *run, const struct steps_node
 	const struct ha_vip vip = {
 		.address = inv->vip.address, .virtual_router_id = inv->vip.virtual_router_id,
 		.password = run->vrrp_password, .unicast = inv->vip.unicast,
-		.timing = vrrp_timing(run, run->vrrp_version),
+		.timing = steps_vrrp_timing(run->inv, run->vrrp_version),
 		.check_host = n->address ? n->address : n->inv->address,
 		.api_port = run->kubeadm.bind_port, .peers = run->peers, .npeers = run->npeers,
 	};
@@ -148,7 +146,7 @@ static int choose_version(struct steps_run *run)
 		plan_note(&run->plan, seen.old && !inv->vip.password ? seen.old->inv->name : NULL,
 			  "%s%s: VRRP version 2 with adverts every %d s, so a failover takes seconds",
 			  inv->vip.password ? "a VRRP password is given" : "keepalived is older than 2.0, it is ",
-			  inv->vip.password ? "" : seen.old->facts.keepalived, vrrp_timing(run, 2).advert_ms / 1000);
+			  inv->vip.password ? "" : seen.old->facts.keepalived, steps_vrrp_timing(inv, 2).advert_ms / 1000);
 	return wanted;
 }
 

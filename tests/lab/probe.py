@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Asks an API server ten times a second whether it is there, and says for how long it was gone.
+"""Asks an API server twenty times a second whether it is there, and says for how long it was gone.
 
     probe.py watch LOG VIP ADDRESS...     probes until it is ended, one line per answer in LOG
     probe.py report LOG FROM [TO]         what happened between the two times (seconds, as in date +%s.%N)
 
-A probe is GET /healthz over a new TLS connection with a limit of 2 s; one is started every tenth of a
+A probe is GET /healthz over a new TLS connection with a limit of 2 s; one is started every twentieth of a
 second at every address at once, whether earlier ones were answered or not. The API server is *gone* while
 a probe of the VIP fails though a probe of at least one node's own address, started at the same moment,
 succeeds: so a machine that is too slow for all of them is not counted.
@@ -19,7 +19,7 @@ import ssl
 import sys
 import time
 
-EVERY = 0.1
+EVERY = 0.05
 LIMIT = 2.0
 REQUEST = b"GET /healthz HTTP/1.0\r\nHost: lab\r\n\r\n"
 

@@ -6,7 +6,7 @@
 # - Somebody must listen on its port: looked at every 0.2 s, so that a server that stopped is
 #   noticed at once.  The kernel is asked, nothing is sent: that is never slow, however busy the
 #   machine is, and leaves nothing in the server's log.
-# - It must answer: asked once a run.  A server that is only slow gets 4 tries of 0.9 s.
+# - It must answer: asked once a run.  One that is only slow has 4 s for it.
 # - Its own address, not a balancer's: that would say how the cluster is, not this node.
 # - Without its etcd: an election, one or two seconds, must not make every node sick at once.
 # - 401 and 403 are a living server that does not talk to anonymous callers.
@@ -24,38 +24,40 @@ at="$host:$port"
 
 listens() { grep -Eqsm1 ':192B 0+:0000 0A ' /proc/net/tcp6 /proc/net/tcp; }
 
-# status PATH: prints the HTTP status, nothing when there was no answer in time.
+# status PATH SECONDS: prints the HTTP status, nothing when there was no answer in time.
 if command -v curl >/dev/null 2>&1; then
 	status() {
-		curl -q -ks --noproxy '*' --max-time 0.9 -o /dev/null -w '%{http_code}' "https://$at$1"
+		curl -q -ks --noproxy '*' --max-time "$2" -o /dev/null -w '%{http_code}' "https://$at$1"
 	}
 elif command -v openssl >/dev/null 2>&1; then
 	status() {
 		printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$1" "$at" |
-			timeout 0.9 openssl s_client -quiet -connect "$at" 2>/dev/null |
+			timeout "$2" openssl s_client -quiet -connect "$at" 2>/dev/null |
 			sed -n '1s/^HTTP[^ ]* \([0-9]*\).*/\1/p'
 	}
 else
 	status() { echo 200; } # that somebody listens is all that can be seen: a server that hangs passes
 fi
 
+# Hundredths of a second since the machine started.
+now() { read -r up _ </proc/uptime && now=$((${up%.*} * 100 + 1${up#*.} - 100)); }
+
 answers() {
-	tries=0
-	while :; do
-		code=$(status '/livez?exclude=etcd')
+	now
+	end=$((now + 4 * 100))
+	while [ $((end - now)) -ge 10 ]; do
+		seconds=$(((end - now) / 100)).$(((end - now) / 10 % 10))
+		code=$(status '/livez?exclude=etcd' $seconds)
 		# Before Kubernetes 1.16 there is only the older spelling.
-		[ "$code" != 404 ] || code=$(status /healthz)
+		[ "$code" != 404 ] || code=$(status /healthz $seconds)
 		case $code in
 		200 | 401 | 403) return 0 ;;
 		esac
-		tries=$((tries + 1))
-		[ $tries -lt 4 ] || return 1
 		sleep 0.2
+		now
 	done
+	return 1
 }
-
-# Hundredths of a second since the machine started.
-now() { read -r up _ </proc/uptime && now=$((${up%.*} * 100 + 1${up#*.} - 100)); }
 
 listens || exit 1
 now

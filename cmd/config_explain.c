@@ -1,0 +1,265 @@
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cmd.h"
+#include "run.h"
+
+struct explain_opts {
+	const char *config;
+	int output; /* enum run_output */
+	bool all;
+};
+
+static const struct cli_opt opts[] = {
+	OPT_STR(struct explain_opts, config, 'c', "config", "FILE", "the cluster's description, '-' for stdin (default ./hactl.yaml)"),
+	OPT_CHOICE(struct explain_opts, output, 'o', "output", run_outputs, "for people or for scripts"),
+	OPT_FLAG(struct explain_opts, all, 0, "all", "every combination of up to two failures, whoever holds the virtual IP before"),
+	OPT_END,
+};
+
+/* What is explained: the control-plane nodes of inv with this timing. */
+struct proof {
+	const struct inventory *inv;
+	struct ha_timing t;
+	size_t n;
+};
+
+static const char *name_of(const struct proof *p, int node)
+{
+	return node < 0 ? "nobody" : p->inv->nodes[node].name;
+}
+
+static int holder_after(const struct proof *p, const enum ha_state *states, int holder)
+{
+	return ha_holder(states, p->n, p->t.preempt ? -1 : holder);
+}
+
+/* ---- every combination of up to two failures; state[a] and state[b] are set, the rest is healthy ---- */
+
+struct combination {
+	enum ha_state states[HA_PEERS_MAX];
+	size_t a, b; /* a == b: one failure */
+};
+
+/* Starts with { .a = 0, .b = 0 } and no state set; false after the last one. */
+static bool next_combination(struct combination *c, size_t n)
+{
+	if (c->states[c->b] < HA_NODE_DOWN) {
+		c->states[c->b]++;
+		return true;
+	}
+	c->states[c->b] = HA_HEALTHY;
+	if (c->a != c->b && c->states[c->a] < HA_NODE_DOWN) {
+		c->states[c->a]++;
+		c->states[c->b] = HA_API_DOWN;
+		return true;
+	}
+	c->states[c->a] = HA_HEALTHY;
+	if (++c->b == n && ++c->a < n)
+		c->b = c->a;
+	if (c->a == n)
+		return false;
+	c->states[c->a] = c->states[c->b] = HA_API_DOWN;
+	return true;
+}
+
+static const char *failure(enum ha_state s)
+{
+	return s == HA_API_DOWN ? "api" : "node";
+}
+
+/* ---- for people ---- */
+
+static void print_settings(const struct proof *p)
+{
+	const struct ha_timing *t = &p->t;
+
+	printf("VRRP version %d, virtual router %d, an advert every %d ms over %s\n", t->version,
+	       p->inv->vip.virtual_router_id, t->advert_ms, p->inv->vip.unicast ? "unicast" : "multicast");
+	printf("looks for the API server every %d ms; it has %d s for an answer, and is healthy again after %d good runs of %d s\n",
+	       t->check_ms, t->fall, t->rise, ha_run_ms(t) / 1000);
+	puts(t->preempt ? "the first healthy node takes the virtual IP back" :
+			  "whoever holds the virtual IP keeps it while it is healthy");
+}
+
+static void print_priorities(const struct proof *p)
+{
+	int bonus = p->t.preempt ? 0 : ha_bonus(p->n), weight = ha_weight(p->n);
+
+	puts("\nNODE             PRIORITY  HOLDING  FAILED  FAILED AND HOLDING");
+	for (size_t i = 0; i < p->n; i++)
+		printf("%-16s %8d %8d %7d %19d\n", name_of(p, (int)i), ha_priority(p->n, i), ha_priority(p->n, i) + bonus,
+		       ha_priority(p->n, i) + weight, ha_priority(p->n, i) + weight + bonus);
+}
+
+static void print_events(const struct proof *p)
+{
+	const enum ha_state healthy[HA_PEERS_MAX] = { HA_HEALTHY };
+
+	printf("\n%-24s %-16s %-16s %s\n", "EVENT AT THE HOLDER", "HOLDER", "THEN", "THE API IS GONE FOR");
+	for (int e = 0; e < HA_EVENTS; e++) {
+		struct ha_outage o = ha_predict(&p->t, (enum ha_event)e, healthy, p->n, 0);
+
+		printf("%-24s %-16s %-16s ", ha_event_text((enum ha_event)e), name_of(p, 0), name_of(p, o.holder));
+		if (o.max_ms == HA_UNTIL_MENDED)
+			puts("until it is mended");
+		else
+			printf("%d to %d ms\n", o.min_ms, o.max_ms);
+	}
+}
+
+static void print_combinations(const struct proof *p)
+{
+	struct combination c = { 0 };
+
+	printf("\n%-34s", "FAILED");
+	for (size_t i = 0; i < p->n; i++)
+		printf(" %-10s", name_of(p, (int)i));
+	puts("  (who held the virtual IP before)");
+	while (next_combination(&c, p->n)) {
+		auto_free char *text = NULL;
+
+		if ((c.a == c.b ? asprintf(&text, "%s of %s", failure(c.states[c.a]), name_of(p, (int)c.a)) :
+				  asprintf(&text, "%s of %s, %s of %s", failure(c.states[c.a]), name_of(p, (int)c.a),
+					   failure(c.states[c.b]), name_of(p, (int)c.b))) < 0)
+			abort();
+		printf("%-34s", text);
+		for (size_t i = 0; i < p->n; i++)
+			printf(" %-10s", name_of(p, holder_after(p, c.states, (int)i)));
+		puts("");
+	}
+}
+
+static void print_verdict(const struct proof *p)
+{
+	const char *advice = ha_advice((int)p->n);
+
+	if (p->n <= HA_PROOF_MAX)
+		printf("\nIn each of the %ld combinations of failures a healthy node gets the virtual IP, as long as there is one.\n",
+		       ha_prove(p->n, p->t.preempt));
+	if (advice)
+		printf("%s\n", advice);
+}
+
+/* ---- for scripts ---- */
+
+static json_t *json_settings(const struct proof *p)
+{
+	const struct ha_timing *t = &p->t;
+
+	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b}", "address", p->inv->vip.address, "vrrpVersion",
+			 t->version, "virtualRouterID", p->inv->vip.virtual_router_id, "advertIntervalMs", t->advert_ms,
+			 "checkIntervalMs", t->check_ms, "fall", t->fall, "rise", t->rise, "preempt", t->preempt,
+			 "unicast", p->inv->vip.unicast);
+}
+
+static json_t *json_holder(const struct proof *p, int node)
+{
+	return node < 0 ? json_null() : json_string(name_of(p, node));
+}
+
+static json_t *json_nodes(const struct proof *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:i}", "name", name_of(p, (int)i), "priority",
+						      ha_priority(p->n, i), "holding", p->t.preempt ? 0 : ha_bonus(p->n),
+						      "failed", ha_weight(p->n)));
+	return list;
+}
+
+static json_t *json_events(const struct proof *p)
+{
+	const enum ha_state healthy[HA_PEERS_MAX] = { HA_HEALTHY };
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->n; i++)
+		for (int e = 0; e < HA_EVENTS; e++) {
+			struct ha_outage o = ha_predict(&p->t, (enum ha_event)e, healthy, p->n, (int)i);
+			bool ends = o.max_ms != HA_UNTIL_MENDED;
+
+			json_array_append_new(list, json_pack(
+				"{s:s, s:s, s:o, s:o, s:o}", "event", ha_event_name((enum ha_event)e), "holder",
+				name_of(p, (int)i), "then", json_holder(p, o.holder), "minMs",
+				ends ? json_integer(o.min_ms) : json_null(), "maxMs",
+				ends ? json_integer(o.max_ms) : json_null()));
+		}
+	return list;
+}
+
+static json_t *json_combinations(const struct proof *p)
+{
+	struct combination c = { 0 };
+	json_t *list = json_array();
+
+	while (next_combination(&c, p->n))
+		for (size_t i = 0; i < p->n; i++) {
+			json_t *failed = json_pack("{s:s}", name_of(p, (int)c.a), failure(c.states[c.a]));
+
+			if (c.a != c.b)
+				json_object_set_new(failed, name_of(p, (int)c.b), json_string(failure(c.states[c.b])));
+			json_array_append_new(list, json_pack("{s:o, s:s, s:o}", "failed", failed, "holder",
+							      name_of(p, (int)i), "then",
+							      json_holder(p, holder_after(p, c.states, (int)i))));
+		}
+	return list;
+}
+
+static void print_json(const struct proof *p)
+{
+	json_t *o = json_pack("{s:o, s:o, s:o, s:o}", "settings", json_settings(p), "nodes", json_nodes(p), "events",
+			      json_events(p), "combinations", json_combinations(p));
+	char *text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
+
+	puts(text);
+	free(text);
+	json_decref(o);
+}
+
+static int run(const void *data, char **operands, struct err *err)
+{
+	const struct explain_opts *o = data;
+	auto_inventory struct inventory inv = { 0 };
+	struct proof p = { .inv = &inv };
+
+	if (strcmp(operands[0], "vip"))
+		return err_set(err, ERR_USAGE, "there is no explanation of '%s': expected vip", operands[0]);
+	if (inventory_load(o->config ? o->config : "hactl.yaml", &inv, err) < 0)
+		return -1;
+	if (inv.vip.provider != INV_VIP_KEEPALIVED)
+		return err_set(err, ERR_CONFIG, "vip.provider of %s is not keepalived: what the virtual IP does is not hactl's to tell", inv.path);
+	p.n = inv.ncontrol_plane;
+	p.t = steps_vrrp_timing(&inv, inv.vip.password ? 2 : 3);
+	if (o->output == RUN_JSON) {
+		print_json(&p);
+		return 0;
+	}
+	print_settings(&p);
+	print_priorities(&p);
+	print_events(&p);
+	if (o->all)
+		print_combinations(&p);
+	print_verdict(&p);
+	return 0;
+}
+
+const struct cli_cmd config_explain = {
+	.name = "explain",
+	.summary = "prove that the virtual IP ends up with a healthy node, and predict what each failure costs",
+	.description =
+		"explain vip prints the settings that hactl.yaml means, the priorities that follow from them, and for each "
+		"event at the holder who takes over and for how long the API is gone.  No node is asked: where a node's "
+		"keepalived is older than 2.0, version 2 of VRRP is used, whose adverts are a second apart.  With -o json the "
+		"events are there for every holder, and every combination of up to two failures.",
+	.examples = "hactl config explain vip\nhactl config explain vip --all",
+	.operands = "vip",
+	.min_operands = 1,
+	.max_operands = 1,
+	.opts = opts,
+	.opts_size = sizeof(struct explain_opts),
+	.run = run,
+};

@@ -1,0 +1,30 @@
+# The proof is printed without a node; scripts get every holder and every pair of failures.
+. "$(dirname "$0")/lib.sh"
+
+cat >hactl.yaml <<'EOF'
+apiVersion: hactl/v1
+kind: Cluster
+endpoint: 192.0.2.9
+controlPlane:
+  - {name: alpha, address: 192.0.2.11}
+  - {name: beta, address: 192.0.2.12}
+  - {name: gamma, address: 192.0.2.13}
+EOF
+hactl config explain vip >text
+grep -q '^VRRP version 3, .* 200 ms over unicast$' text || die "the settings are not told"
+grep -Eq '^power cut +alpha +beta +474 to 774 ms$' text || die "a power cut is not predicted"
+grep -q 'each of the 27 combinations' text || die "there is no proof"
+[ "$(hactl config explain vip --all | grep -c '^\(api\|node\) of')" = 18 ] || die "not 6 single failures and 12 pairs"
+
+hactl config explain vip -o json >json
+[ "$(grep -o '"then"' json | wc -l)" = $((3 * 7 + 18 * 3)) ] || die "not every event and combination for every holder"
+grep -q '{"failed":{"alpha":"api","beta":"node"},"holder":"alpha","then":"gamma"}' json || die "a pair is missing"
+
+sed '/gamma/d' hactl.yaml >two.yaml
+hactl config explain vip -c two.yaml | grep -q 'survive no failure' || die "no advice for two nodes"
+sed '/beta/d;/gamma/d' hactl.yaml >one.yaml
+hactl config explain vip -c one.yaml | grep -Eq '^power cut +alpha +nobody +until it is mended$' || die "one node fails over"
+echo 'vip: {password: s3cret}' | cat hactl.yaml - >password.yaml
+hactl config explain vip -c password.yaml | grep -q '^VRRP version 2, .* 1000 ms' || die "a password needs version 2"
+echo 'vip: {provider: none}' | cat hactl.yaml - >none.yaml
+fails 3 "hactl: vip.provider of none.yaml is not keepalived: what the virtual IP does is not hactl's to tell" hactl config explain vip -c none.yaml
