@@ -1,104 +1,186 @@
 # Moves the files of a tar stream on stdin into their places, all or none.
-# Its first member, "manifest", has two lines per file: "SHA256 MODE" and the path.  The members
-# after it are the contents, named by their number.  Prints "changed NUMBER" for each file that
-# was not as it should be.
+# Ahead of the stream come, $hactl_count times, two lines: "SHA256 MODE" and the path.  Its members
+# are DIR/.hactl.$hactl_nonce/NAME for DIR/NAME: only within a file system a rename is one step.
+# Prints "changed NUMBER" for each file that was not as it should be.
+# Starting a process is what costs most here, so there is one for all files where the shell itself
+# cannot do it.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
 umask 077
-stage=
+set -f
+# Lists have an item on each line; unquoted they are so many words.
+IFS='
+'
+nl=$IFS
+fresh=.hactl.$hactl_nonce
+files="" dirs="" there="" there_sums="" open="" private="" made="" stages="" changed="" staged_sums="" staged="" begun=""
 
 fail() {
 	printf '%s\n' "$*" >&2
 	exit 1
 }
 
-undo() {
-	while IFS= read -r tmp && IFS= read -r path; do
-		if [ -e "$tmp.old" ] || [ -L "$tmp.old" ]; then
-			mv -f "$tmp.old" "$path"
-		else
-			rm -f "$path"
+# for_changed DIR COMMAND: runs it with number, path, its place in the stage and the old one's.
+for_changed() {
+	for number in $changed; do
+		path=${number#* } number=${number%% *}
+		if [ "$1" = "${path%/*}" ]; then
+			"$2" "$number" "$path" "$1/$fresh/${path##*/}" "$1/$fresh.old/${path##*/}"
 		fi
-	done <"$stage/done"
+	done
+}
+
+undo_one() {
+	if [ -e "$3" ]; then
+		return 0
+	elif [ -e "$4" ] || [ -L "$4" ]; then
+		mv -f "$4" "$2"
+	else
+		rm -f "$2"
+	fi
 }
 
 clean() {
-	while IFS= read -r tmp; do
-		rm -f "$tmp" "$tmp.old"
-	done <"$stage/temps"
-	while [ "$1" != 0 ] && IFS= read -r dir; do
-		rmdir "$dir" 2>/dev/null
-	done <"$stage/dirs"
-	rm -rf "$stage"
+	if [ "$1" != 0 ]; then
+		for dir in $begun; do
+			for_changed "${dir%/}" undo_one
+		done
+	fi
+	# shellcheck disable=SC2086 # lists
+	[ -z "$stages" ] || rm -rf $stages
+	# shellcheck disable=SC2086
+	[ "$1" = 0 ] || [ -z "$made" ] || rmdir $made 2>/dev/null
 }
 
 finish() {
 	status=$?
 	trap '' HUP INT TERM PIPE
-	if [ -n "$stage" ]; then
-		[ "$status" = 0 ] || undo
-		clean "$status"
-	fi
+	clean "$status"
 	printf '\n%s %d\n' "$hactl_nonce" "$status" >&2
 	printf '\n%s %d\n' "$hactl_nonce" "$status"
 }
 
-make_stage() {
-	for dir in /run /dev/shm /tmp; do
-		stage=$(mktemp -d "$dir/hactl.XXXXXX" 2>/dev/null) && break
+# has LIST ITEM
+has() {
+	case "$nl$1" in *"$nl$2$nl"*) return 0 ;; esac
+	return 1
+}
+
+read_list() {
+	n=0
+	while [ "$n" -lt "$hactl_count" ]; do
+		IFS=' ' read -r sum mode && IFS= read -r path || fail "the list of files did not arrive whole"
+		n=$((n + 1))
+		[ ! -d "$path" ] || fail "'$path' is a directory"
+		dir=${path%/*}
+		has "$dirs" "$dir/" || dirs="$dirs$dir/$nl"
+		files="$files$n $sum $mode $path$nl"
+		if [ -f "$path" ] && [ ! -L "$path" ] && [ -O "$path" ]; then
+			there="$there$path$nl"
+			there_sums="$there_sums$sum  $path$nl"
+		fi
 	done
-	[ -n "$stage" ] || fail "no room for temporary files in /run, /dev/shm or /tmp"
-	true >"$stage/done" >"$stage/temps" >"$stage/dirs" >"$stage/todo" || fail "'$stage' is full"
 }
 
-sum_of() {
-	got=$(sha256sum <"$1") || fail "'$1' cannot be read"
-	got=${got%% *}
+# Sets modes and result, a line for each of $there: its mode, and what sha256sum says of it.
+look() {
+	[ -n "$there" ] || return 0
+	# shellcheck disable=SC2086
+	modes=$(stat -c %a $there) || modes=
+	result=$(sha256sum -c 2>/dev/null <<-END
+		${there_sums%"$nl"}
+	END
+	)
 }
 
-is_equal() {
-	[ -f "$path" ] && [ ! -L "$path" ] || return 1
-	[ "$(stat -c %a:%u "$path")" = "$mode:$uid" ] || return 1
-	sum_of "$path"
-	[ "$got" = "$sum" ]
+choose() {
+	look
+	# shellcheck disable=SC2086
+	set -- $modes
+	for file in $files; do
+		rest=${file#* } path=${file#* * * }
+		mode=${rest#* } sum=${rest%% *}
+		mode=${mode%% *}
+		if has "$there" "$path"; then
+			got=${result%%"$nl"*} result=${result#*"$nl"}
+			access=${1:-}
+			[ $# = 0 ] || shift
+			case $access$got in "$mode/"*': OK') continue ;; esac
+		fi
+		changed="$changed${file%% *} $path$nl"
+		place=${path%/*}/$fresh/${path##*/}
+		staged="$staged$place$nl"
+		staged_sums="$staged_sums$sum  $place$nl"
+	done
 }
 
-make_dirs() {
+# Adds DIR and those above it that are missing to $open or $private, topmost first.
+plan_dir() {
 	[ -n "$1" ] && [ ! -d "$1" ] || return 0
-	make_dirs "${1%/*}"
+	! has "$open$private" "$1" || return 0
+	plan_dir "${1%/*}"
 	parent=${1%/*}
-	case $(ls -ld "${parent:-/}/.") in
-	drwx------*) access=700 ;;
-	*) access=755 ;;
+	if has "$open" "$parent"; then
+		access=drwxr-x
+	elif has "$private" "$parent"; then
+		access=drwx------
+	else
+		access=$(ls -ld "${parent:-/}/.")
+	fi
+	case $access in
+	drwx------*) private="$private$1$nl" ;;
+	*) open="$open$1$nl" ;;
 	esac
-	mkdir -m "$access" "$1" || fail "directory '$1' cannot be made"
-	{ printf '%s\n' "$1" && cat "$stage/dirs"; } >"$stage/dirs.new" &&
-		mv -f "$stage/dirs.new" "$stage/dirs" || fail "'$stage' is full"
+	made="$1$nl$made"
 }
 
-prepare() {
-	tmp=$(mktemp "$dir/.hactl.XXXXXX") || fail "no file can be made in '$dir'"
-	printf '%s\n' "$tmp" >>"$stage/temps" || fail "'$stage' is full"
-	cat "$stage/$n" >"$tmp" || fail "'$path' cannot be written"
-	sum_of "$tmp"
-	[ "$got" = "$sum" ] || fail "'$path' arrived with another SHA-256: try again"
-	if [ "$uid" = 0 ]; then
-		chown 0:0 "$tmp" || fail "'$path' cannot be given to root"
+# shellcheck disable=SC2086
+make_dirs() {
+	for dir in $dirs; do
+		plan_dir "${dir%/}"
+		stages="$stages$dir$fresh$nl"
+	done
+	[ -z "$open" ] || mkdir -m 755 $open || fail "a directory cannot be made"
+	mkdir -m 700 $private $stages || fail "a directory cannot be made"
+}
+
+verify() {
+	# shellcheck disable=SC2086
+	set -- $staged
+	result=$(sha256sum -c 2>/dev/null <<-END
+		${staged_sums%"$nl"}
+	END
+	) && return
+	for got in $result; do
+		case $got in *': OK') shift ;; *) break ;; esac
+	done
+	fail "'${1%/"$fresh"/*}/${1##*/}' arrived with another SHA-256: try again"
+}
+
+add_one() {
+	moved="$moved$3$nl"
+	if [ -e "$2" ] || [ -L "$2" ]; then
+		old="$old$2$nl"
 	fi
-	chmod "$mode" "$tmp" || fail "'$path' cannot be given mode $mode"
-	sync "$tmp" 2>/dev/null
-	printf '%s\n%s\n%s\n' "$n" "$tmp" "$path" >>"$stage/todo" || fail "'$stage' is full"
+}
+
+# shellcheck disable=SC2086
+keep_old() {
+	stages="$stages$dir$fresh.old$nl"
+	mkdir "$dir$fresh.old" && ln $old "$dir$fresh.old/" 2>/dev/null && return
+	rm -rf "$dir$fresh.old"
+	mkdir "$dir$fresh.old" && cp -p -P $old "$dir$fresh.old/" || fail "files in '$dir' cannot be kept aside"
 }
 
 replace() {
-	if [ -e "$path" ] || [ -L "$path" ]; then
-		ln "$path" "$tmp.old" 2>/dev/null || cp -p "$path" "$tmp.old" ||
-			fail "'$path' cannot be kept aside"
-	fi
-	printf '%s\n%s\n' "$tmp" "$path" >>"$stage/done" || fail "'$stage' is full"
-	mv -f "$tmp" "$path" || fail "'$path' cannot be replaced"
-	printf 'changed %d\n' "$n"
+	old="" moved=""
+	for_changed "${dir%/}" add_one
+	[ -n "$moved" ] || return 0
+	[ -z "$old" ] || keep_old
+	begun="$begun$dir$nl"
+	# shellcheck disable=SC2086
+	mv -f $moved "$dir" || fail "files in '$dir' cannot be replaced"
 }
 
 trap finish EXIT
@@ -109,23 +191,20 @@ trap 'exit 143' TERM
 printf '\n%s\n' "$hactl_nonce"
 printf '\n%s\n' "$hactl_nonce" >&2
 
-for tool in tar sha256sum mktemp stat; do
+for tool in tar sha256sum stat; do
 	command -v "$tool" >/dev/null || fail "'$tool' is missing: install it"
 done
-uid=$(id -u)
-make_stage
-tar -x -o -f - -C "$stage" || fail "the files could not be unpacked in '$stage'"
-
-n=0
-while IFS=' ' read -r sum mode && IFS= read -r path; do
-	n=$((n + 1))
-	dir=${path%/*}
-	[ ! -d "$path" ] || fail "'$path' is a directory"
-	is_equal && continue
-	make_dirs "$dir"
-	prepare
-done <"$stage/manifest"
-
-while IFS= read -r n && IFS= read -r tmp && IFS= read -r path; do
+read_list
+choose
+[ -n "$changed" ] || exit 0
+make_dirs
+tar -x -p -m -f - -C / || fail "the files could not be unpacked beside their places"
+verify
+# shellcheck disable=SC2086
+sync $staged 2>/dev/null
+for dir in $dirs; do
 	replace
-done <"$stage/todo"
+done
+for number in $changed; do
+	printf 'changed %d\n' "${number%% *}"
+done

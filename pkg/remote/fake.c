@@ -134,13 +134,22 @@ static int answer_script(struct fake *f, const char *script, struct remote_resul
 	return a->status;
 }
 
-static int answer_put(struct fake *f, const char *tar, size_t len, struct buf *out, struct err *err)
+/* Behind n times two lines of the manifest. */
+static const char *find_tar(const char *manifest, size_t n)
 {
-	struct tar_member manifest, m;
-	const char *line;
-	int rc = tar_next(&tar, &len, &manifest, err);
+	for (n *= 2; n; n--)
+		manifest = strchr(manifest, '\n') + 1;
+	return manifest;
+}
 
-	for (line = manifest.data; rc == 1 && (rc = tar_next(&tar, &len, &m, err)) == 1;) {
+static int answer_put(struct fake *f, const char *manifest, size_t len, size_t n, struct buf *out, struct err *err)
+{
+	const char *line = manifest, *tar = find_tar(manifest, n);
+	struct tar_member m;
+	int rc;
+
+	len -= (size_t)(tar - manifest);
+	for (n = 1; (rc = tar_next(&tar, &len, &m, err)) == 1; n++) {
 		const char *path = strchr(line, '\n') + 1, *end = strchr(path, '\n');
 		auto_free char *name = strndup(path, (size_t)(end - path));
 		unsigned int mode;
@@ -149,7 +158,7 @@ static int answer_put(struct fake *f, const char *tar, size_t len, struct buf *o
 			abort();
 		strs_add(&f->puts, name);
 		if (set_file(f, name, m.data, m.len, mode))
-			buf_printf(out, "changed %s\n", m.name);
+			buf_printf(out, "changed %zu\n", n);
 		line = end + 1;
 	}
 	return rc;
@@ -172,10 +181,10 @@ static int answer(struct fake *f, const struct remote_exec *e, struct remote_res
 {
 	const char *input = e->input, *script = strstr(input, "hactl_script=");
 	auto_buf struct buf text = BUF_INIT;
-	size_t len;
+	size_t len, n;
 
-	if (sscanf(e->command, "%*[^=]=1 count=%zu", &len) == 1)
-		return answer_put(f, input + len, e->input_len - len, &body->out, err);
+	if (sscanf(e->command, "%*[^=]=1 count=%zu", &len) == 1 && sscanf(input, "%*s hactl_count=%zu", &n) == 1)
+		return answer_put(f, input + len, e->input_len - len, n, &body->out, err);
 	assert(script);
 	script += strlen("hactl_script=");
 	unquote(&script, &text);

@@ -37,21 +37,31 @@ static void write_manifest(const struct remote_file *files, size_t n, struct buf
 	}
 }
 
-/* The script, then the tar stream, in a buffer that is reserved first: it holds secrets. */
-static void write_stream(const char *script, const char *manifest, const struct remote_file *files,
-			 size_t n, struct buf *out)
+/* Where a file lies on the node until all are there, below '/': remote-put.sh says why. */
+static void stage_name(const char *path, const char *nonce, struct buf *out)
 {
-	size_t size = strlen(script) + tar_size(strlen(manifest)) + TAR_SIZE_END;
-	char name[24];
+	const char *name = strrchr(path, '/') + 1;
+
+	buf_clear(out);
+	buf_add(out, path + 1, (size_t)(name - path - 1));
+	buf_printf(out, ".hactl.%s/%s", nonce, name);
+}
+
+/* The script, the manifest, the tar stream, in a buffer that is reserved first: it holds secrets. */
+static void write_stream(const char *script, const char *manifest, const char *nonce,
+			 const struct remote_file *files, size_t n, struct buf *out)
+{
+	size_t size = strlen(script) + strlen(manifest) + TAR_SIZE_END;
+	auto_buf struct buf name = BUF_INIT;
 
 	for (size_t i = 0; i < n; i++)
-		size += tar_size(files[i].len);
+		size += tar_size(strlen(files[i].path) + strlen(nonce) + 16, files[i].len);
 	buf_reserve(out, size);
 	buf_puts(out, script);
-	tar_add(out, "manifest", manifest, strlen(manifest));
+	buf_puts(out, manifest);
 	for (size_t i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "%zu", i + 1);
-		tar_add(out, name, files[i].data, files[i].len);
+		stage_name(files[i].path, nonce, &name);
+		tar_add(out, buf_str(&name), files[i].mode & 07777, files[i].data, files[i].len);
 	}
 	tar_end(out);
 }
@@ -94,9 +104,9 @@ int remote_put(struct remote *r, const struct remote_file *files, size_t n, stru
 		return 0;
 	if (frame_init(&frame, err) < 0)
 		return -1;
-	buf_printf(&script, "hactl_nonce=%s\n%s", frame.nonce, tmpl_text("remote-put.sh"));
+	buf_printf(&script, "hactl_nonce=%s hactl_count=%zu\n%s", frame.nonce, n, tmpl_text("remote-put.sh"));
 	write_manifest(files, n, &manifest);
-	write_stream(buf_str(&script), buf_str(&manifest), files, n, &stream);
+	write_stream(buf_str(&script), buf_str(&manifest), frame.nonce, files, n, &stream);
 
 	struct remote_exec e = { .timeout_ms = PUT_TIMEOUT_MS, .max_output = PUT_MAX_OUTPUT };
 

@@ -15,14 +15,22 @@ struct header {
 };
 _Static_assert(sizeof(struct header) == BLOCK, "a tar header is one block");
 
+#define NAME_MAX_LEN (sizeof(((struct header *)0)->name) - 1)
+#define LONG_NAME 'L' /* GNU tar's: its data is the name of the next member; busybox has it too */
+
 static size_t padding(size_t len)
 {
 	return (BLOCK - len % BLOCK) % BLOCK;
 }
 
-size_t tar_size(size_t len)
+static size_t member_size(size_t len)
 {
 	return BLOCK + len + padding(len);
+}
+
+size_t tar_size(size_t name_len, size_t len)
+{
+	return member_size(len) + (name_len > NAME_MAX_LEN ? member_size(name_len + 1) : 0);
 }
 
 /* The sum of all bytes, those of the checksum itself taken as spaces. */
@@ -39,20 +47,21 @@ static unsigned int checksum_of(const struct header *h)
 	return sum;
 }
 
-void tar_add(struct buf *tar, const char *name, const void *data, size_t len)
+static void add_member(struct buf *tar, char type, const char *name, mode_t mode, const void *data,
+		       size_t len)
 {
 	static const char zeros[BLOCK];
 	struct header h;
 
-	assert(strlen(name) < sizeof(h.name) && len <= 077777777777);
+	assert(len <= 077777777777);
 	memset(&h, 0, sizeof(h));
-	memcpy(h.name, name, strlen(name));
-	memcpy(h.mode, "0000600", 8);
+	memcpy(h.name, name, strnlen(name, NAME_MAX_LEN));
+	snprintf(h.mode, sizeof(h.mode), "%07o", mode & 07777);
 	memcpy(h.uid, "0000000", 8);
 	memcpy(h.gid, "0000000", 8);
 	snprintf(h.size, sizeof(h.size), "%011lo", (unsigned long)len);
 	memcpy(h.mtime, "00000000000", 12);
-	h.type = '0';
+	h.type = type;
 	memcpy(h.magic, "ustar", 6);
 	memcpy(h.version, "00", 2);
 	snprintf(h.checksum, sizeof(h.checksum), "%06o", checksum_of(&h) & 0777777);
@@ -60,6 +69,13 @@ void tar_add(struct buf *tar, const char *name, const void *data, size_t len)
 	buf_add(tar, &h, sizeof(h));
 	buf_add(tar, data, len);
 	buf_add(tar, zeros, padding(len));
+}
+
+void tar_add(struct buf *tar, const char *name, mode_t mode, const void *data, size_t len)
+{
+	if (strlen(name) > NAME_MAX_LEN)
+		add_member(tar, LONG_NAME, "././@LongLink", 0600, name, strlen(name) + 1);
+	add_member(tar, '0', name, mode, data, len);
 }
 
 void tar_end(struct buf *tar)
@@ -79,7 +95,8 @@ static int parse_octal(const char *field, size_t n, size_t *value)
 	return i && (i == n || !field[i] || field[i] == ' ') ? 0 : -1;
 }
 
-int tar_next(const char **stream, size_t *len, struct tar_member *m, struct err *err)
+/* Takes one member, *type as in its header. */
+static int next_of_any_type(const char **stream, size_t *len, struct tar_member *m, char *type, struct err *err)
 {
 	struct header h;
 	size_t size, sum;
@@ -98,7 +115,19 @@ int tar_next(const char **stream, size_t *len, struct tar_member *m, struct err 
 	m->name[sizeof(h.name)] = '\0';
 	m->data = *stream + BLOCK;
 	m->len = size;
-	*stream += tar_size(size);
-	*len -= tar_size(size);
+	*stream += member_size(size);
+	*len -= member_size(size);
+	*type = h.type;
 	return 1;
+}
+
+int tar_next(const char **stream, size_t *len, struct tar_member *m, struct err *err)
+{
+	char type = '0';
+	int rc;
+
+	do
+		rc = next_of_any_type(stream, len, m, &type, err);
+	while (rc == 1 && type == LONG_NAME);
+	return rc;
 }

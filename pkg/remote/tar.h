@@ -2,18 +2,20 @@
 #ifndef REMOTE_TAR_H
 #define REMOTE_TAR_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 
-/* The bytes a member takes; the end takes tar_size_end. */
-size_t tar_size(size_t len);
+/* The bytes a member takes at most; the end takes TAR_SIZE_END. */
+size_t tar_size(size_t name_len, size_t len);
 #define TAR_SIZE_END 1024
 
-/* name: shorter than 100 bytes.  A member belongs to root and has mode 0600. */
-void tar_add(struct buf *tar, const char *name, const void *data, size_t len);
+/* A member is a file that belongs to root. */
+void tar_add(struct buf *tar, const char *name, mode_t mode, const void *data, size_t len);
 void tar_end(struct buf *tar);
 
 struct tar_member {
-	char name[101];
+	char name[101]; /* of a longer one the beginning */
 	const char *data; /* inside the stream */
 	size_t len;
 };

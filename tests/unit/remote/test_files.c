@@ -163,6 +163,26 @@ static void files_replaced_before_a_failure_come_back(void **state)
 	assert_entries(w->dir, 1);
 }
 
+static void so_do_those_of_other_directories(void **state)
+{
+	struct world *w = *state;
+	auto_free char *sub = path_of(w, "sub"), *a = path_of(w, "sub/a"), *link = path_of(w, "sub/link"),
+		       *fresh = path_of(w, "sub/fresh"), *new = path_of(w, "new"), *dir = path_of(w, "new/x");
+	const struct remote_file files[] = { { a, "2", 1, 0600 }, { link, "2", 1, 0600 }, { fresh, "2", 1, 0600 },
+					     { new, "", 0, 0600 }, { dir, "", 0, 0600 } };
+	char target[8] = "";
+
+	assert_int_equal(mkdir(sub, 0755), 0);
+	assert_int_equal(file_write(a, "1", 1, 0640, &w->err), 0);
+	assert_int_equal(symlink("where", link), 0);
+	assert_int_equal(remote_put(w->here, files, 5, NULL, &w->err), -1);
+	assert_content(a, "1");
+	assert_int_equal(mode_of(a), 0640);
+	assert_int_equal(readlink(link, target, sizeof(target)), 5);
+	assert_entries(sub, 2);
+	assert_entries(w->dir, 1);
+}
+
 static void a_link_is_replaced_and_what_it_names_is_kept(void **state)
 {
 	struct world *w = *state;
@@ -249,6 +269,7 @@ int main(void)
 		TEST(equal_files_are_left_alone),
 		TEST(nothing_is_written_when_one_file_cannot_be),
 		TEST(files_replaced_before_a_failure_come_back),
+		TEST(so_do_those_of_other_directories),
 		TEST(a_link_is_replaced_and_what_it_names_is_kept),
 		TEST(a_large_file_arrives_whole),
 		TEST(a_path_must_be_absolute),

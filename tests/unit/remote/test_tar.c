@@ -27,8 +27,8 @@ static void what_is_written_can_be_read(void **state)
 
 		snprintf(name, sizeof(name), "n%d", i);
 		memset(data, 'a' + i, sizes[i]);
-		tar_add(&tar, name, data, sizes[i]);
-		expected += tar_size(sizes[i]);
+		tar_add(&tar, name, 0600, data, sizes[i]);
+		expected += tar_size(strlen(name), sizes[i]);
 	}
 	tar_end(&tar);
 	assert_int_equal(tar.len, expected);
@@ -51,9 +51,9 @@ static void the_systems_tar_reads_it(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	tar_add(&tar, "manifest", "hello\n", 6);
+	tar_add(&tar, "manifest", 0640, "hello\n", 6);
 	tar_end(&tar);
-	snprintf(command, sizeof(command), "cd %s && tar -x -o -f - && stat -c %%a:%%s manifest >out && cat manifest >>out",
+	snprintf(command, sizeof(command), "cd %s && tar -x -p -f - && stat -c %%a:%%s manifest >out && cat manifest >>out",
 		 dir);
 	p = popen(command, "w");
 	assert_int_equal(fwrite(tar.data, 1, tar.len, p), tar.len);
@@ -62,7 +62,40 @@ static void the_systems_tar_reads_it(void **state)
 	p = popen(command, "r");
 	assert_int_equal(fread(line, 1, sizeof(line) - 1, p), 12);
 	pclose(p);
-	assert_string_equal(line, "600:6\nhello\n");
+	assert_string_equal(line, "640:6\nhello\n");
+}
+
+static void a_long_name_is_kept(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_buf struct buf tar = BUF_INIT;
+	char dir[] = "/tmp/test_tar.XXXXXX", command[200], name[251], line[300] = "";
+	struct tar_member m;
+	const char *at;
+	size_t left;
+	FILE *p;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	memset(name, 'n', 250);
+	name[250] = '\0';
+	tar_add(&tar, name, 0600, "x", 1);
+	tar_end(&tar);
+	assert_int_equal(tar.len, tar_size(250, 1) + TAR_SIZE_END);
+	at = tar.data;
+	left = tar.len;
+	assert_int_equal(tar_next(&at, &left, &m, &err), 1);
+	assert_int_equal(m.len, 1);
+	assert_int_equal(tar_next(&at, &left, &m, &err), 0);
+	snprintf(command, sizeof(command), "cd %s && tar -x -f -", dir);
+	p = popen(command, "w");
+	assert_int_equal(fwrite(tar.data, 1, tar.len, p), tar.len);
+	assert_int_equal(pclose(p), 0);
+	snprintf(command, sizeof(command), "ls %s; rm -r %s", dir, dir);
+	p = popen(command, "r");
+	assert_int_equal(fread(line, 1, sizeof(line) - 1, p), 251);
+	pclose(p);
+	assert_memory_equal(line, name, 250);
 }
 
 static void what_is_cut_off_or_damaged_is_refused(void **state)
@@ -71,7 +104,7 @@ static void what_is_cut_off_or_damaged_is_refused(void **state)
 	struct tar_member m;
 
 	(void)state;
-	tar_add(&tar, "x", "0123456789", 10);
+	tar_add(&tar, "x", 0600, "0123456789", 10);
 	tar_end(&tar);
 	for (size_t len = 0; len < 1024; len += 100) {
 		auto_err struct err err = ERR_INIT;
@@ -95,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_can_be_read),
 		cmocka_unit_test(the_systems_tar_reads_it),
+		cmocka_unit_test(a_long_name_is_kept),
 		cmocka_unit_test(what_is_cut_off_or_damaged_is_refused),
 	};
 
