@@ -1,0 +1,80 @@
+# What tells why a node failed: a report of sections, each begun by "== NAME".  It changes nothing
+# and takes nothing that is secret; what may hold one by accident is masked by the reader.
+# In: since (seconds since 1970; 0: any time), vip (may be empty), pki_dir, lines (of each log).
+have() { command -v "$1" >/dev/null 2>&1; }
+brief() { timeout 5 "$@" 2>&1; }
+section() { printf '== %s\n' "$1"; }
+log() { # log UNIT: what it said since then
+	brief journalctl --no-pager -o cat -u "$1" -n "$lines" ${since:+--since "@$since"} || echo "(no journal)"
+}
+cut_lines() { cut -c 1-1000; }
+
+section disk
+for d in / /etc /var/lib/etcd /var/lib/kubelet /var/lib/containerd /var/log /run; do
+	[ -d "$d" ] || continue
+	df -P "$d" 2>/dev/null | awk -v d="$d" 'NR == 2 && ($4 < 10240 || $5 + 0 >= 100) { print "full " d " (" $6 ", " $4 " KiB free)" }'
+	df -Pi "$d" 2>/dev/null | awk -v d="$d" 'NR == 2 && $2 > 0 && $4 < 16 { print "inodes " d " (" $6 ")" }'
+	findmnt -T "$d" -no OPTIONS,TARGET 2>/dev/null | awk -v d="$d" '$1 ~ /(^|,)ro(,|$)/ { print "read-only " d " (" $2 ")" }'
+done
+df -Ph 2>/dev/null | grep -v ' /var/lib/containerd/\| /run/containerd/\| /var/lib/kubelet/pods/' | tail -n 30
+
+section memory
+head -n 3 /proc/meminfo
+cat /proc/swaps
+uptime
+
+section kernel
+brief dmesg 2>/dev/null | grep -i 'out of memory\|oom-kill\|oom_reaper\|I/O error\|remount' | tail -n 20
+
+section clock
+date -u '+%Y-%m-%dT%H:%M:%SZ'
+brief timedatectl 2>/dev/null | sed -n 's/^ *\(System clock synchronized\|NTP service\)/\1/p'
+
+section certificates
+if have openssl; then
+	for f in "$pki_dir"/*.crt "$pki_dir"/etcd/*.crt /var/lib/kubelet/pki/kubelet-client-current.pem; do
+		[ -f "$f" ] || continue
+		if ! openssl x509 -in "$f" -noout -checkend 0 >/dev/null 2>&1; then
+			echo "expired $f $(openssl x509 -in "$f" -noout -enddate 2>&1 | tail -n 1)"
+		fi
+	done
+fi
+
+section route
+if [ -n "$vip" ] && have ip; then
+	ip route get "$vip" 2>&1 | head -n 1 | sed "s/^RTNETLINK answers:.*/unreachable $vip (&)/; s/^\(unreachable\|prohibit\|blackhole\) .*/unreachable $vip (&)/"
+	ip -o addr show 2>/dev/null | awk '{ print $2, $4 }'
+fi
+
+section keepalived
+if have keepalived; then
+	systemctl is-active keepalived 2>/dev/null
+	log keepalived | tail -n 30
+fi
+
+section ports
+ss -Hltnp 2>/dev/null | awk '{ print $4, $6 }' | head -n 60
+
+section pods
+ls /etc/kubernetes/manifests 2>&1
+for i in $(brief crictl ps -a -q 2>/dev/null | head -n 20); do brief crictl inspect -o go-template --template '{{.status.metadata.name}} {{.status.state}} {{.status.exitCode}} {{.status.reason}}' "$i"; done 2>/dev/null
+
+section kubeadm
+tail -n "$lines" /var/lib/hactl/kubeadm.log 2>/dev/null | cut_lines
+
+section containers
+for c in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+	for f in $(ls -t /var/log/pods/kube-system_"$c"-*/"$c"/*.log 2>/dev/null | head -n 2); do
+		echo "-- $f"
+		tail -n "$lines" "$f" | cut_lines
+	done
+done
+
+section kubelet
+systemctl is-active kubelet 2>/dev/null
+log kubelet | cut_lines
+
+section containerd
+systemctl is-active containerd 2>/dev/null
+log containerd | tail -n 40 | cut_lines
+section end
