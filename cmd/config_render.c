@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/mask.h"
 #include "cmd.h"
 #include "pki/pki.h"
 #include "run.h"
@@ -49,7 +50,7 @@ static int emit(struct wish *w, const struct steps_node *n, const char *name, st
 	if (w->opts->out)
 		return write_out(w, n, name, text, err);
 	buf_add(text, "", 0);
-	steps_mask(text->data);
+	mask_secrets(text->data);
 	printf("%s# %s: %s\n%s", w->printed ? "\n" : "", n->inv->name, name, buf_str(text));
 	w->printed = true;
 	return 0;

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "ask.h"
 #include "base/clock.h"
@@ -136,6 +137,27 @@ static void warn_of_inventory(struct term *t, const struct inventory *inv)
 		term_event(t, &(struct term_event){ .kind = "warning", .text = inv->warnings.v[i] });
 }
 
+/* What the nodes said after kubeadm failed is kept, and where is said. */
+static void save_reports(struct steps_run *run, const char *dir, struct term *display)
+{
+	auto_free char *path = NULL, *text = NULL;
+	auto_err struct err why = ERR_INIT;
+	bool written = false;
+	char stamp[32];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", gmtime_r(&now, &tm));
+	if (asprintf(&path, "%s/bundle-%s.tar", dir, stamp) < 0)
+		abort();
+	if (steps_write_bundle(run, path, NULL, &written, &why) == 0 && !written)
+		return;
+	if (asprintf(&text, written ? "what the nodes say of themselves is saved in %s" : "nothing is saved: %s",
+		     written ? path : why.msg) < 0)
+		abort();
+	term_event(display, &(struct term_event){ .kind = "note", .text = text });
+}
+
 /* From connecting to the result; the display is opened as soon as the nodes are known. */
 static int run_nodes(const struct run_opts *o, const struct run_spec *spec, const struct inventory *inv,
 		     struct steps_run *run, struct term **display, struct err *err)
@@ -165,6 +187,8 @@ static int run_nodes(const struct run_opts *o, const struct run_spec *spec, cons
 	rc = plan_run(&run->plan, spec->phases, err);
 	if (rc == 0 && spec->finish)
 		rc = spec->finish(run, spec->data, err);
+	if (rc < 0 && !spec->quiet)
+		save_reports(run, logs, *display);
 	ask_configure(NULL, NULL);
 	/* the log folder is borrowed from here */
 	run->opt.log_dir = NULL;

@@ -1,6 +1,7 @@
 # What tells why a node failed: a report of sections, each begun by "== NAME".  It changes nothing
 # and takes nothing that is secret; what may hold one by accident is masked by the reader.
-# In: since (seconds since 1970; 0: any time), vip (may be empty), pki_dir, lines (of each log).
+# In: vip (may be empty), pki_dir, lines (of each log).
+since=$(cat /var/lib/hactl/started 2>/dev/null) # when kubeadm ran last
 have() { command -v "$1" >/dev/null 2>&1; }
 brief() { timeout 5 "$@" 2>&1; }
 section() { printf '== %s\n' "$1"; }

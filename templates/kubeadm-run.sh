@@ -18,6 +18,7 @@ fi
 # Below pki, so that any `kubeadm reset` takes the mark away too.
 [ "$part" = etcd ] || echo "$verb$had" >"$begun" || exit 1
 systemctl -q enable kubelet
+date +%s >"$dir/started"
 
 log=$dir/kubeadm.log
 [ "$part" = etcd ] || : >"$log"

@@ -8,11 +8,14 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/mask.h"
+#include "cause/cause.h"
 #include "steps/steps.h"
 #include "tmpl/tmpl.h"
 
 #define KUBEADM_TIMEOUT_MS (10 * 60 * 1000)
 #define MAX_CAUSE 2000
+#define CAUSE_LINES 150 /* of each log */
 
 /* What is kept of kubeadm's output while it runs. */
 struct listener {
@@ -77,7 +80,7 @@ static void hear(void *ctx, int fd, const char *line)
 	(void)fd;
 	if (!safe)
 		abort();
-	steps_mask(safe);
+	mask_secrets(safe);
 	fprintf(l->log, "%s\n", safe);
 	note_phase(l, safe);
 	note_cause(l, safe);
@@ -91,13 +94,26 @@ static int put_config(struct steps_node *n, const char *path, const struct buf *
 	return remote_put(n->remote, &file, 1, NULL, err);
 }
 
-static int explain(const struct steps_node *n, const char *verb, int status, const struct listener *l,
+/* The node is asked while what happened is fresh; that it cannot be is no error of its own. */
+static void add_cause(struct steps_node *n, struct buf *text)
+{
+	auto_cause struct cause c = CAUSE_INIT;
+	auto_err struct err none = ERR_INIT;
+
+	if (steps_diagnose(n, CAUSE_LINES, &none) == 0 && cause_find(buf_str(&n->report), n->report.len, &c))
+		buf_printf(text, "; likely cause: %s; %s", c.text, c.remedy);
+}
+
+static int explain(struct steps_node *n, const char *verb, int status, const struct listener *l,
 		   struct err *err)
 {
+	auto_buf struct buf cause = BUF_INIT;
+
 	if (status == STEPS_LOCKED)
 		return err_set(err, ERR_LOCKED, "another run's kubeadm is at work on it; wait for its end, and run the same command again");
-	return err_set(err, ERR_REMOTE, "kubeadm %s failed (status %d): %s; its output: %s", verb, status,
-		       l->cause.len ? buf_str(&l->cause) : "it named no cause", n->log_path);
+	add_cause(n, &cause);
+	return err_set(err, ERR_REMOTE, "kubeadm %s failed (status %d): %s%s; its output: %s", verb, status,
+		       l->cause.len ? buf_str(&l->cause) : "it named no cause", buf_str(&cause), n->log_path);
 }
 
 int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, const char *part,

@@ -92,6 +92,7 @@ static void release_node(struct steps_node *n)
 	remote_close(n->remote);
 	free(n->address);
 	free(n->log_path);
+	buf_wipe(&n->report);
 }
 
 void steps_run_release(struct steps_run *run)

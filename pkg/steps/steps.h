@@ -45,6 +45,7 @@ struct steps_node {
 	bool target;      /* shall become, or stay, part of the cluster in this run */
 	bool listed;      /* the API knows the node */
 	char *log_path;
+	struct buf report;   /* what the node said of itself after a failure, secrets masked; or empty */
 	bool vip_staged;  /* new files of keepalived lie beside the old ones, tested */
 };
 
@@ -120,10 +121,20 @@ extern const struct plan_phase steps_token;
 extern const struct plan_phase steps_join;       /* all at once */
 extern const struct plan_phase steps_join_etcd;  /* control-plane nodes, one by one */
 extern const struct plan_phase steps_token_end;  /* the token is deleted, whatever happened */
+extern const struct plan_phase steps_report;     /* every node's report, for hactl bundle */
 extern const struct plan_phase steps_ready;      /* Ready through the VIP; labels and taints */
 
 /* All that makes a cluster what hactl.yaml says, in order; ends in NULL. */
 extern const struct plan_phase *const steps_apply[];
+
+/* Writes the nodes' reports, what more there is (name, text; ends in a NULL name; may be NULL) and
+ * kubeadm's output as one tar, 0600.  *written: was there anything? */
+struct steps_bundle_file {
+	const char *name;
+	const char *text;
+};
+int steps_write_bundle(const struct steps_run *run, const char *path, const struct steps_bundle_file *more,
+		       bool *written, struct err *err) MUST_CHECK;
 
 /* ---- for the files of this module ---- */
 
@@ -169,6 +180,10 @@ char *steps_pki_path(const struct steps_run *run, const char *name);
 int steps_join_command(struct steps_run *run, bool control_plane, int ttl_s, struct buf *out,
 		       struct err *err) MUST_CHECK;
 
+/* What tells why the node failed (templates/diagnose.sh), into its report; lines of each log.
+ * Takes some seconds; a node that does not answer is an error. */
+int steps_diagnose(struct steps_node *n, int lines, struct err *err) MUST_CHECK;
+
 /* kubeadm with a configuration file, its output in the node's log, phases as progress.  part:
  * "all", or of a join "prepare" and "etcd". */
 int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, const char *part,
@@ -204,8 +219,5 @@ bool steps_has_control_plane_taint(const struct kube_node *k);
 /* A unified diff of two texts, made by diff(1); secrets in both are masked first. */
 void steps_diff(struct plan_node *n, const char *path, const struct buf *old_text,
 		const struct buf *new_text);
-
-/* Replaces what looks like a bootstrap token, a certificate key or a keepalived password. */
-void steps_mask(char *text);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/mask.h"
 #include "remote/fake.h"
 #include "steps/steps.h"
 
@@ -227,7 +228,7 @@ static void secrets_are_masked_in_what_people_see(void **state)
 		      "key 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n";
 
 	(void)state;
-	steps_mask(text);
+	mask_secrets(text);
 	assert_string_equal(text,
 		"auth_pass ********\n--token *********************** x\n"
 		"caCertHashes: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
