@@ -59,16 +59,21 @@ static bool is_this_machine(const struct connect *c, const char *address)
 struct remote *connect_node(void *ctx, const struct inv_node *n, const char *address, bool *untrusted,
 			    struct err *err)
 {
-	const struct connect *c = ctx;
+	return connect_node_as(ctx, n, address, &(struct connect_how){ 0 }, untrusted, err);
+}
+
+struct remote *connect_node_as(struct connect *c, const struct inv_node *n, const char *address,
+			       const struct connect_how *how, bool *untrusted, struct err *err)
+{
 	const char *const identities[] = { n->ssh.identity_file, NULL };
 	const char *const given[] = { n->ssh.known_hosts_file, NULL };
 	const char *const usual[] = { c->known_hosts, "/etc/ssh/ssh_known_hosts", NULL };
 	const struct ssh_options o = {
-		.host = n->address, .port = n->ssh.port, .user = n->ssh.user ? n->ssh.user : "root",
+		.host = n->address, .port = n->ssh.port, .user = how->user ? how->user : n->ssh.user ? n->ssh.user : "root",
 		.identity_files = n->ssh.identity_file ? identities : NULL,
 		.known_hosts = n->ssh.known_hosts_file ? given : usual,
 		.unknown_hosts = c->accept_new_host_keys ? SSH_UNKNOWN_ADD : SSH_UNKNOWN_REFUSE,
-		.untrusted = untrusted,
+		.untrusted = untrusted, .keys_only = how->keys_only, .refusal = how->refusal,
 		.connect_timeout_ms = n->ssh.connect_timeout_ms,
 		.password_file = n->ssh.password_file,
 		.password = n->ssh.password_env ? ask_from_environment(n->ssh.password_env) : NULL,

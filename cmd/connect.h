@@ -7,6 +7,8 @@
 #include "inventory/inventory.h"
 #include "remote/remote.h"
 
+struct ssh_refusal;
+
 struct connect {
 	bool accept_new_host_keys;
 	struct ifaddrs *own; /* this machine's addresses */
@@ -20,6 +22,16 @@ int connect_start(struct err *err) MUST_CHECK;
 void connect_init(struct connect *c, bool accept_new_host_keys);
 void connect_release(struct connect *c);
 #define auto_connect AUTO(connect_release)
+
+/* Another way to reach a node than hactl.yaml has it; zero is just that. */
+struct connect_how {
+	const char *user;
+	bool keys_only;              /* no password */
+	struct ssh_refusal *refusal; /* see ssh/ssh.h; may be NULL */
+};
+
+struct remote *connect_node_as(struct connect *c, const struct inv_node *n, const char *address,
+			       const struct connect_how *how, bool *untrusted, struct err *err);
 
 /* ctx is a struct connect; address is numeric. */
 struct remote *connect_node(void *ctx, const struct inv_node *n, const char *address, bool *untrusted,

@@ -23,6 +23,12 @@ static void fingerprint(const char *key, size_t len, struct buf *out)
 		out->data[--out->len] = '\0';
 }
 
+void ssh_refusal_release(struct ssh_refusal *r)
+{
+	buf_release(&r->fingerprint);
+	buf_release(&r->line);
+}
+
 struct shown_key {
 	struct buf print, line;
 };
@@ -33,6 +39,10 @@ static int refuse_unknown(const char *name, const struct ssh_options *o,
 {
 	auto_buf struct buf note = BUF_INIT;
 
+	if (o->refusal) {
+		buf_puts(&o->refusal->fingerprint, buf_str(&shown->print));
+		buf_puts(&o->refusal->line, buf_str(&shown->line));
+	}
 	if (found->authority.len)
 		buf_printf(&note, "; the @cert-authority line %s is of no use, as host certificates are not "
 			   "supported", buf_str(&found->authority));

@@ -225,6 +225,8 @@ static int refused(struct ssh_login *l, struct err *err)
 	say_next(l, &b);
 	if (foreign)
 		buf_puts(&b, "; OpenSSH may be able to (ssh.transport: openssh)");
+	if (l->o->refusal)
+		l->o->refusal->login = true;
 	if (foreign && l->o->unsupported)
 		*l->o->unsupported = true;
 	return err_set(err, ERR_CONNECT, "%s: %s", l->s->name, buf_str(&b));
@@ -247,6 +249,7 @@ int ssh_login(struct ssh_session *s, const struct ssh_options *o, struct err *er
 {
 	auto_free char *what = NULL;
 	struct ssh_login l = { .s = s, .o = o, .patience = PATIENCE,
+			       .password_given_up = o->keys_only,
 			       .secrets = o->secrets ? o->secrets : ssh_secrets_new(NULL) };
 	enum ssh_step step;
 

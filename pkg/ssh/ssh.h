@@ -10,6 +10,14 @@
 
 enum ssh_unknown_hosts { SSH_UNKNOWN_REFUSE, SSH_UNKNOWN_ADD };
 
+/* Why a connection was refused, where somebody can do something about it.  Zero it first. */
+struct ssh_refusal {
+	bool login;              /* the host key is fine, but no key or password was taken */
+	struct buf fingerprint;  /* of a host key that is not known: "TYPE SHA256:..."; else empty */
+	struct buf line;         /* what makes it known, in a file of known hosts */
+};
+void ssh_refusal_release(struct ssh_refusal *r);
+
 struct ssh_options {
 	const char *host; /* name or numeric address */
 	int port;         /* 0: 22 */
@@ -27,6 +35,8 @@ struct ssh_options {
 	const char *host_key_alias; /* the one name it is known by, whatever host and port; may be NULL */
 	const char *host_key;       /* "TYPE BASE64": no other is taken, known_hosts is not asked; may be NULL */
 	enum ssh_unknown_hosts unknown_hosts;
+	bool keys_only;         /* no password is tried */
+	struct ssh_refusal *refusal; /* may be NULL */
 	bool *untrusted;        /* set when it is the host key that was refused; may be NULL */
 	/* Set when libssh2 cannot do this login or negotiation and OpenSSH could; may be NULL. */
 	bool *unsupported;
