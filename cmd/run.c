@@ -88,7 +88,7 @@ const struct cli_opt run_common_opts[] = {
 	OPT_STR(struct run_opts, config, 'c', "config", "FILE", "the cluster's description, '-' for stdin (default ./hactl.yaml)"),
 	OPT_CHOICE(struct run_opts, output, 'o', "output", run_outputs, "for people, or one JSON object per event on stdout"),
 	OPT_FLAG(struct run_opts, accept_new_host_keys, 0, "accept-new-host-keys", "add unknown host keys to known_hosts; changed ones are always refused"),
-	OPT_INT(struct run_opts, parallel, 0, "parallel", "N", "nodes to work on at a time (default 32)"),
+	OPT_INT(struct run_opts, parallel, 0, "parallel", "N", "nodes to work on at a time (default: by cores and open files, 32 or more); connecting is not counted"),
 	OPT_END,
 };
 
@@ -179,6 +179,8 @@ static int run_nodes(const struct run_opts *o, const struct run_spec *spec, cons
 	ask_configure(*display, &stop_asked);
 	warn_of_inventory(*display, inv);
 	if (rc < 0)
+		return -1;
+	if (plan_raise_limits(run->n, err) < 0)
 		return -1;
 	run->plan.observer = (struct plan_observer){ show, tick, *display };
 	run->plan.parallel = o->parallel;

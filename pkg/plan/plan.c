@@ -159,7 +159,7 @@ static void *work(void *data)
 
 static size_t crew_size(const struct plan *p, const struct plan_phase *phase)
 {
-	size_t limit = p->parallel ? (size_t)p->parallel : 32;
+	size_t limit = (size_t)(p->parallel > 0 ? p->parallel : plan_parallel());
 
 	if (phase->scope == PLAN_ONCE)
 		return 1;

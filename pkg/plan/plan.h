@@ -81,7 +81,7 @@ struct plan {
 	struct plan_node *nodes;
 	size_t n;
 	struct plan_observer observer;
-	int parallel;            /* 0: 32 */
+	int parallel;            /* 0: plan_parallel() */
 	bool dry_run;
 	const int *stop;         /* set by a signal: no further step begins; may be NULL */
 
@@ -93,6 +93,13 @@ struct plan {
 	struct err first; /* the failure that counts */
 	size_t nfailed;   /* nodes, and steps that concern all */
 };
+
+/* How many nodes are worked on at a time when nobody says: by cores and by files that may be open. */
+int plan_parallel(void);
+
+/* Lets this process have as many files open as so many connections take, if the system allows it;
+ * -1: it cannot work on so many nodes. */
+int plan_raise_limits(size_t nodes, struct err *err) MUST_CHECK;
 
 /* Is the run to end?  For steps that wait. */
 bool plan_stopped(const struct plan *p);

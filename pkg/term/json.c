@@ -6,24 +6,33 @@
 
 #include "base/buf.h"
 
-/* Bytes that are no UTF-8 become U+FFFD: an event is never lost for them. */
-static json_t *text_of(const char *s)
+/* The length of the character that s begins with, or 0 when it begins with none. */
+static size_t character(const char *s, size_t left)
+{
+	json_t *one = NULL;
+	size_t len = 0;
+
+	while (!one && len < 4 && len < left)
+		one = json_stringn(s, ++len);
+	json_decref(one);
+	return one ? len : 0;
+}
+
+json_t *term_json_text(const char *s, size_t len)
 {
 	auto_buf struct buf b = BUF_INIT;
-	json_t *j = json_string(s);
+	json_t *j = json_stringn(s, len);
 
-	for (size_t len; !j && *s; s += len) {
-		json_t *one = NULL;
-
-		for (len = 1; len <= 4 && !one && s[len - 1]; len++)
-			one = json_stringn(s, len);
-		len -= 1;
-		if (!one)
-			len = 1;
-		buf_add(&b, one ? s : "\xef\xbf\xbd", one ? len : 3);
-		json_decref(one);
+	for (size_t at = 0, n; !j && at < len; at += n ? n : 1) {
+		n = character(s + at, len - at);
+		buf_add(&b, n ? s + at : "\xef\xbf\xbd", n ? n : 3);
 	}
-	return j ? j : json_string(buf_str(&b));
+	return j ? j : json_stringn(buf_str(&b), b.len);
+}
+
+static json_t *text_of(const char *s)
+{
+	return term_json_text(s, strlen(s));
 }
 
 static void set(json_t *o, const char *key, const char *value)

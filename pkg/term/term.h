@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "base/err.h"
 
 enum term_format { TERM_AUTO, TERM_PLAIN, TERM_JSON };
@@ -46,6 +48,9 @@ struct term_result {
 	const char *summary; /* for people */
 };
 void term_result(struct term *t, const struct term_result *r);
+
+/* A JSON string; bytes that are no UTF-8 become U+FFFD, so that nothing is lost for them. */
+json_t *term_json_text(const char *s, size_t len);
 
 /* Writes text with control characters (but newline and tab) as '?'. */
 void term_print_safe(FILE *out, const char *text);
