@@ -35,7 +35,7 @@ struct remote_exec {
 #define REMOTE_END_MS 5000
 
 struct remote_result {
-	int status;         /* exit status; 128 + n when killed by signal n */
+	int status;         /* exit status; when killed by signal n 128 + n, or 128 if n is not told */
 	struct buf out, err;
 };
 #define REMOTE_RESULT_INIT { -1, BUF_INIT, BUF_INIT }

@@ -48,6 +48,9 @@ struct ssh_options {
 	 * connections with the same share and the same way to it use one connection to it. */
 	const struct ssh_options *via;
 	struct ssh_share *share; /* NULL: of its own */
+	/* For OpenSSH alone, which reads ssh_config and goes through bastions itself. */
+	const char *config_file; /* "none": it reads none; NULL: the user's and the system's */
+	const char *jump;        /* as ProxyJump has it; "none": no bastion; NULL: what ssh_config says */
 };
 
 /* What the connections of one run have in common: known_hosts, read once, and the bastions.
