@@ -4,7 +4,6 @@
 
 #include "pki/pki.h"
 #include "ssh/hostkey.h"
-#include "ssh/known_hosts.h"
 #include "ssh/session.h"
 #include "ssh/wire.h"
 
@@ -30,6 +29,8 @@ void ssh_refusal_release(struct ssh_refusal *r)
 }
 
 struct shown_key {
+	const char *key;
+	size_t len;
 	struct buf print, line;
 };
 
@@ -75,41 +76,83 @@ static int refuse_changed(const char *name, const struct shown_key *shown,
 		       name, buf_str(&shown->print), buf_str(&found->place));
 }
 
+static int refuse_pinned(const char *name, const struct shown_key *shown, struct err *err)
+{
+	return err_set(err, ERR_CONNECT,
+		       "%s: it shows the host key %s, which is not the one of its sshHostKey: somebody may be "
+		       "between, or the machine was installed anew; if you know why, write there: %s",
+		       name, buf_str(&shown->print), strchr(buf_str(&shown->line), ' ') + 1);
+}
+
+/* Another connection may have added the same line meanwhile. */
+static int add_key(const char *name, const struct ssh_options *o, const struct shown_key *shown,
+		   struct ssh_trust *t, struct err *err)
+{
+	struct known_result found;
+	int rc = 0;
+
+	pthread_rwlock_wrlock(&t->known->lock);
+	known_hosts_check(&t->known->hosts, &t->names, shown->key, shown->len, &found);
+	if (found.verdict == KNOWN_NOT_FOUND) {
+		rc = known_hosts_append(o->known_hosts[0], buf_str(&shown->line), err);
+		if (!rc)
+			known_hosts_add_text(&t->known->hosts, o->known_hosts[0], buf_str(&shown->line));
+	} else if (found.verdict != KNOWN_MATCH) {
+		rc = refuse_changed(name, shown, &found, err);
+	}
+	pthread_rwlock_unlock(&t->known->lock);
+	known_result_release(&found);
+	return rc;
+}
+
 static int judge(const char *name, const struct ssh_options *o, const struct shown_key *shown,
-		 const struct known_result *found, struct err *err)
+		 struct ssh_trust *t, const struct known_result *found, struct err *err)
 {
 	if (found->verdict == KNOWN_MATCH)
 		return 0;
+	if (!t->known)
+		return refuse_pinned(name, shown, err);
 	if (found->verdict != KNOWN_NOT_FOUND)
 		return refuse_changed(name, shown, found, err);
 	if (o->unknown_hosts == SSH_UNKNOWN_REFUSE || !o->known_hosts[0])
 		return refuse_unknown(name, o, shown, found, err);
-	if (known_hosts_append(o->known_hosts[0], buf_str(&shown->line), err) < 0) {
+	if (add_key(name, o, shown, t, err) < 0 && err->kind != ERR_CONNECT) {
 		err->kind = ERR_CONNECT;
 		return err_wrap(err, "%s: its host key could not be added", name);
 	}
-	return 0;
+	return err->kind ? -1 : 0;
 }
 
-int ssh_judge_host_key(const char *name, const struct ssh_options *o, const struct known_hosts *k,
-		       const struct known_names *names, const char *key, size_t len, struct err *err)
+static void look_up(struct ssh_trust *t, const char *key, size_t len, struct known_result *found)
 {
-	struct shown_key shown = { BUF_INIT, BUF_INIT };
+	if (!t->known) {
+		known_hosts_check(&t->pinned, &t->names, key, len, found);
+		return;
+	}
+	pthread_rwlock_rdlock(&t->known->lock);
+	known_hosts_check(&t->known->hosts, &t->names, key, len, found);
+	pthread_rwlock_unlock(&t->known->lock);
+}
+
+int ssh_judge_host_key(const char *name, const struct ssh_options *o, struct ssh_trust *t,
+		       const char *key, size_t len, struct err *err)
+{
+	struct shown_key shown = { key, len, BUF_INIT, BUF_INIT };
 	struct known_result found;
 	int rc;
 
-	known_hosts_check(k, names, key, len, &found);
+	look_up(t, key, len, &found);
 	fingerprint(key, len, &shown.print);
-	known_hosts_line(names, key, len, &shown.line);
-	rc = judge(name, o, &shown, &found, err);
+	known_hosts_line(&t->names, key, len, &shown.line);
+	rc = judge(name, o, &shown, t, &found, err);
 	known_result_release(&found);
 	buf_release(&shown.print);
 	buf_release(&shown.line);
 	return rc;
 }
 
-int ssh_check_host_key(struct ssh_session *s, const struct ssh_options *o,
-		       const struct known_hosts *k, const struct known_names *names, struct err *err)
+int ssh_check_host_key(struct ssh_session *s, const struct ssh_options *o, struct ssh_trust *t,
+		       struct err *err)
 {
 	const char *key;
 	size_t len;
@@ -118,5 +161,38 @@ int ssh_check_host_key(struct ssh_session *s, const struct ssh_options *o,
 	key = libssh2_session_hostkey(s->lib, &len, &type);
 	if (!key)
 		return ssh_fail(s, 0, "its host key", err);
-	return ssh_judge_host_key(s->name, o, k, names, key, len, err);
+	return ssh_judge_host_key(s->name, o, t, key, len, err);
+}
+
+int ssh_trust_init(struct ssh_trust *t, const struct ssh_options *o, struct err *err)
+{
+	*t = (struct ssh_trust){ KNOWN_NAMES_INIT, NULL, KNOWN_HOSTS_INIT, STRS_INIT };
+	if (o->host_key_alias)
+		known_names_add(&t->names, o->host_key_alias, 22);
+	else
+		known_names_add(&t->names, o->host, o->port ? o->port : 22);
+	if (o->alias)
+		known_names_add(&t->names, o->alias, o->port ? o->port : 22);
+	if (o->host_key) {
+		auto_buf struct buf line = BUF_INIT;
+
+		buf_printf(&line, "* %s", o->host_key);
+		known_hosts_add_text(&t->pinned, "sshHostKey", buf_str(&line));
+		known_hosts_types(&t->pinned, &t->names, &t->types);
+		return 0;
+	}
+	t->known = ssh_share_known(o->share, o->known_hosts, err);
+	if (!t->known)
+		return -1;
+	pthread_rwlock_rdlock(&t->known->lock);
+	known_hosts_types(&t->known->hosts, &t->names, &t->types);
+	pthread_rwlock_unlock(&t->known->lock);
+	return 0;
+}
+
+void ssh_trust_release(struct ssh_trust *t)
+{
+	known_names_release(&t->names);
+	known_hosts_release(&t->pinned);
+	strs_release(&t->types);
 }

@@ -14,24 +14,97 @@
 
 #define MAX_FILE (16 << 20)
 
-struct entry {
-	enum { PLAIN, AUTHORITY, REVOKED } marker;
+struct known_line {
+	enum { PLAIN, AUTHORITY, REVOKED, MALFORMED } marker;
 	struct wire_string names, type;
-	struct buf key;
+	const struct known_file *file;
+	size_t key, key_len; /* where in fill->keys */
+	int number;
 };
+
+static struct wire_string next_word(const char **at, const char *end)
+{
+	const char *start;
+
+	while (*at < end && isspace((unsigned char)**at))
+		++*at;
+	start = *at;
+	while (*at < end && !isspace((unsigned char)**at))
+		++*at;
+	return (struct wire_string){ start, (size_t)(*at - start) };
+}
+
+/* The type is said twice. */
+static bool parse_key(struct known_line *l, struct wire_string text, struct buf *keys)
+{
+	auto_err struct err ignored = ERR_INIT;
+	struct wire_string type;
+	struct wire w;
+
+	l->key = keys->len;
+	if (!text.len || pki_base64_decode(text.data, text.len, keys, &ignored) < 0)
+		return false;
+	l->key_len = keys->len - l->key;
+	w = wire_from(keys->data + l->key, l->key_len);
+	type = wire_string(&w);
+	return !w.bad && type.len == l->type.len && !memcmp(type.data, l->type.data, type.len);
+}
+
+/* false: blank or comment. */
+static bool parse_line(const char *at, const char *end, struct known_line *l, struct buf *keys)
+{
+	struct wire_string word = next_word(&at, end);
+
+	if (!word.len || word.data[0] == '#')
+		return false;
+	l->marker = PLAIN;
+	if (word.data[0] == '@') {
+		l->marker = wire_is(word, "@revoked") ? REVOKED :
+			    wire_is(word, "@cert-authority") ? AUTHORITY : MALFORMED;
+		word = next_word(&at, end);
+	}
+	l->names = word;
+	l->type = next_word(&at, end);
+	if (l->marker != MALFORMED && !parse_key(l, next_word(&at, end), keys))
+		l->marker = MALFORMED;
+	return true;
+}
+
+static void parse_file(struct known_hosts *k, struct known_file *f)
+{
+	const char *at = buf_str(&f->text), *end;
+	size_t room = k->nlines;
+
+	for (int number = 1; *at; number++) {
+		struct known_line l = { .file = f, .number = number };
+
+		end = strchrnul(at, '\n');
+		if (parse_line(at, end, &l, &f->keys)) {
+			if (k->nlines == room) {
+				room = room * 2 + 16;
+				k->lines = reallocarray(k->lines, room, sizeof(*k->lines));
+				if (!k->lines)
+					abort();
+			}
+			k->lines[k->nlines++] = l;
+		}
+		at = end + (*end == '\n');
+	}
+}
 
 void known_hosts_add_text(struct known_hosts *k, const char *path, const char *text)
 {
-	struct known_file *f;
+	struct known_file *f = calloc(1, sizeof(*f));
 
 	k->files = reallocarray(k->files, k->n + 1, sizeof(*k->files));
-	if (!k->files)
+	if (!f || !k->files)
 		abort();
-	f = &k->files[k->n++];
-	*f = (struct known_file){ strdup(path), BUF_INIT };
+	k->files[k->n++] = f;
+	f->path = strdup(path);
 	if (!f->path)
 		abort();
 	buf_puts(&f->text, text);
+	parse_file(k, f);
 }
 
 int known_hosts_read(struct known_hosts *k, const char *const *paths, struct err *err)
@@ -50,80 +123,26 @@ int known_hosts_read(struct known_hosts *k, const char *const *paths, struct err
 void known_hosts_release(struct known_hosts *k)
 {
 	for (size_t i = 0; i < k->n; i++) {
-		free(k->files[i].path);
-		buf_release(&k->files[i].text);
+		free(k->files[i]->path);
+		buf_release(&k->files[i]->text);
+		buf_release(&k->files[i]->keys);
+		free(k->files[i]);
 	}
 	free(k->files);
+	free(k->lines);
 	*k = (struct known_hosts)KNOWN_HOSTS_INIT;
 }
 
-static struct wire_string next_word(const char **at, const char *end)
-{
-	const char *start;
-
-	while (*at < end && isspace((unsigned char)**at))
-		++*at;
-	start = *at;
-	while (*at < end && !isspace((unsigned char)**at))
-		++*at;
-	return (struct wire_string){ start, (size_t)(*at - start) };
-}
-
-/* 1: e is filled in; 0: blank or comment; -1: malformed. */
-static int parse_line(const char *at, const char *end, struct entry *e)
-{
-	auto_err struct err ignored = ERR_INIT;
-	struct wire_string word = next_word(&at, end), key;
-	struct wire w;
-
-	if (!word.len || word.data[0] == '#')
-		return 0;
-	e->marker = PLAIN;
-	if (word.data[0] == '@') {
-		if (wire_is(word, "@revoked"))
-			e->marker = REVOKED;
-		else if (wire_is(word, "@cert-authority"))
-			e->marker = AUTHORITY;
-		else
-			return -1;
-		word = next_word(&at, end);
-	}
-	e->names = word;
-	e->type = next_word(&at, end);
-	key = next_word(&at, end);
-	buf_clear(&e->key);
-	if (!key.len || pki_base64_decode(key.data, key.len, &e->key, &ignored) < 0)
-		return -1;
-	w = wire_from(e->key.data, e->key.len);
-	word = wire_string(&w);
-	return !w.bad && word.len == e->type.len && !memcmp(word.data, e->type.data, word.len) ? 1 : -1;
-}
-
 struct visit {
-	/* Called for each line of a file; parsed as of parse_line.  false ends the visit. */
-	bool (*line)(void *ctx, const struct entry *e, int parsed, const char *file, int number);
+	/* Called for each line.  false ends the visit. */
+	bool (*line)(void *ctx, const struct known_line *l);
 	void *ctx;
 };
 
 static void visit_lines(const struct known_hosts *k, struct visit v)
 {
-	struct entry e = { .key = BUF_INIT };
-	bool go_on = true;
-
-	for (size_t i = 0; i < k->n && go_on; i++) {
-		const char *at = buf_str(&k->files[i].text), *end;
-
-		for (int number = 1; *at && go_on; number++) {
-			int parsed;
-
-			end = strchrnul(at, '\n');
-			parsed = parse_line(at, end, &e);
-			if (parsed)
-				go_on = v.line(v.ctx, &e, parsed, k->files[i].path, number);
-			at = end + (*end == '\n');
-		}
-	}
-	buf_release(&e.key);
+	for (size_t i = 0; i < k->nlines && v.line(v.ctx, &k->lines[i]); i++)
+		;
 }
 
 static bool any_matches(const struct strs *names, struct wire_string listed)
@@ -149,43 +168,43 @@ struct check {
 	struct known_result *res;
 };
 
-static void set_place(struct buf *b, const char *file, int number)
+static void set_place(struct buf *b, const struct known_line *l)
 {
 	buf_clear(b);
-	buf_printf(b, "%s:%d", file, number);
+	buf_printf(b, "%s:%d", l->file->path, l->number);
 }
 
-static void decide(struct check *c, enum known_verdict verdict, const char *file, int number)
+static void decide(struct check *c, enum known_verdict verdict, const struct known_line *l)
 {
 	c->res->verdict = verdict;
-	set_place(&c->res->place, file, number);
+	set_place(&c->res->place, l);
 }
 
-static bool check_line(void *ctx, const struct entry *e, int parsed, const char *file, int number)
+static bool check_line(void *ctx, const struct known_line *l)
 {
 	struct check *c = ctx;
 	bool plain, equal, same_type;
 
-	if (parsed < 0) {
+	if (l->marker == MALFORMED) {
 		if (!c->res->malformed.len)
-			set_place(&c->res->malformed, file, number);
+			set_place(&c->res->malformed, l);
 		return true;
 	}
-	if (!names_match(c->names, e->names, &plain))
+	if (!names_match(c->names, l->names, &plain))
 		return true;
-	equal = e->key.len == c->key.len && !memcmp(e->key.data, c->key.data, c->key.len);
-	same_type = e->type.len == c->type.len && !memcmp(e->type.data, c->type.data, c->type.len);
-	if (e->marker == AUTHORITY) {
-		set_place(&c->res->authority, file, number);
-	} else if (e->marker == REVOKED) {
+	equal = l->key_len == c->key.len && !memcmp(l->file->keys.data + l->key, c->key.data, c->key.len);
+	same_type = l->type.len == c->type.len && !memcmp(l->type.data, c->type.data, c->type.len);
+	if (l->marker == AUTHORITY) {
+		set_place(&c->res->authority, l);
+	} else if (l->marker == REVOKED) {
 		if (equal)
-			decide(c, KNOWN_REVOKED, file, number);
+			decide(c, KNOWN_REVOKED, l);
 		return !equal;
 	} else if (equal) {
-		decide(c, KNOWN_MATCH, file, number);
+		decide(c, KNOWN_MATCH, l);
 	} else if (!plain && c->res->verdict != KNOWN_MATCH &&
 		   (same_type || c->res->verdict == KNOWN_NOT_FOUND)) {
-		decide(c, same_type ? KNOWN_CHANGED : KNOWN_OTHER_TYPE, file, number);
+		decide(c, same_type ? KNOWN_CHANGED : KNOWN_OTHER_TYPE, l);
 	}
 	return true;
 }
@@ -218,17 +237,15 @@ struct collect {
 	struct strs *types;
 };
 
-static bool collect_type(void *ctx, const struct entry *e, int parsed, const char *file, int number)
+static bool collect_type(void *ctx, const struct known_line *l)
 {
 	struct collect *c = ctx;
 	auto_free char *type = NULL;
 	bool plain;
 
-	(void)file;
-	(void)number;
-	if (parsed < 0 || e->marker != PLAIN || !names_match(c->names, e->names, &plain))
+	if (l->marker != PLAIN || !names_match(c->names, l->names, &plain))
 		return true;
-	type = strndup(e->type.data, e->type.len);
+	type = strndup(l->type.data, l->type.len);
 	if (!type)
 		abort();
 	if (!strs_has(c->types, type))

@@ -9,14 +9,17 @@
 #include "base/buf.h"
 #include "base/strs.h"
 
+/* Parsed when it is read; after that any number of threads may ask it. */
 struct known_hosts {
 	struct known_file {
 		char *path;
-		struct buf text;
-	} *files;
+		struct buf text, keys; /* keys: decoded */
+	} **files;
 	size_t n;
+	struct known_line *lines;
+	size_t nlines;
 };
-#define KNOWN_HOSTS_INIT { NULL, 0 }
+#define KNOWN_HOSTS_INIT { NULL, 0, NULL, 0 }
 
 /* The names a host may be listed by.  A line with the plain name vouches for any port when
  * there is none for the port, as with OpenSSH. */

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "ssh/known_hosts.h"
+#include "ssh/hostkey.h"
 
 #define DEFAULT_TIMEOUT_MS 10000
 #define MAX_GREETING 8192
@@ -44,6 +44,7 @@ static void close_connection(struct ssh_session *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
+	ssh_via_release(TAKE(s->via));
 	buf_clear(&s->greeting);
 }
 
@@ -74,6 +75,9 @@ static struct ssh_session *session_new(const struct ssh_options *o)
 	s->remote.ops = &ops;
 	s->remote.root = strcmp(o->user, "root") ? REMOTE_ROOT_AUTO : REMOTE_ROOT_NONE;
 	s->fd = -1;
+	s->ask_ms = o->alive_interval_ms ? o->alive_interval_ms : SSH_ASK_MS;
+	s->silence_ms = o->alive_interval_ms ? o->alive_interval_ms * (o->alive_count ? o->alive_count : 1) :
+		SSH_SILENCE_MS;
 	s->port = port;
 	s->user = strdup(o->user);
 	s->host = strdup(o->host);
@@ -140,6 +144,8 @@ static int explain_handshake(struct ssh_session *s, long rc, struct err *err)
 		return ssh_fail(s, rc, "key exchange", err);
 	if (rc == LIBSSH2_ERROR_KEX_FAILURE || rc == LIBSSH2_ERROR_METHOD_NONE)
 		ssh_explain_algorithms(s, &why);
+	if (was_dropped(rc) && s->via)
+		ssh_via_explain(s->via, &why);
 	if (why.len)
 		return err_set(err, ERR_CONNECT, "%s: %s", s->name, buf_str(&why));
 	if (was_dropped(rc))
@@ -151,17 +157,29 @@ static int explain_handshake(struct ssh_session *s, long rc, struct err *err)
 	return ssh_fail(s, rc, "key exchange", err);
 }
 
-/* types: of the host keys that are known. */
-static int handshake(struct ssh_session *s, const struct strs *types, struct err *err)
+static int reach(struct ssh_session *s, const struct ssh_options *o, struct err *err)
+{
+	auto_err struct err why = ERR_INIT;
+	int left = (int)(s->deadline_ms - clock_ms());
+
+	if (o->via) {
+		s->fd = ssh_via_connect(o, left > 0 ? left : 1, &s->via, &why);
+		/* The way to the bastion is not the node's to answer for. */
+		if (s->fd >= 0)
+			s->deadline_ms = clock_ms() + left;
+	} else {
+		s->fd = ssh_tcp_connect(s->host, s->port, s->deadline_ms, s->silence_ms, &why);
+	}
+	return s->fd < 0 ? err_set(err, why.kind, "%s: %s", s->name, why.msg) : 0;
+}
+
+static int handshake(struct ssh_session *s, const struct ssh_options *o, const struct strs *types,
+		     struct err *err)
 {
 	for (int attempt = 0;; attempt++) {
-		auto_err struct err tcp_err = ERR_INIT;
 		long rc;
 
-		s->fd = ssh_tcp_connect(s->host, s->port, s->deadline_ms, &tcp_err);
-		if (s->fd < 0)
-			return err_set(err, tcp_err.kind, "%s: %s", s->name, tcp_err.msg);
-		if (open_library(s, types, err) < 0)
+		if (reach(s, o, err) < 0 || open_library(s, types, err) < 0)
 			return -1;
 		rc = SSH_RETRY(s, libssh2_session_handshake(s->lib, s->fd));
 		if (!rc)
@@ -174,25 +192,17 @@ static int handshake(struct ssh_session *s, const struct strs *types, struct err
 
 static int connect_checked(struct ssh_session *s, const struct ssh_options *o, struct err *err)
 {
-	struct known_hosts known = KNOWN_HOSTS_INIT;
-	struct known_names names = KNOWN_NAMES_INIT;
-	auto_strs struct strs types = STRS_INIT;
-	int rc;
+	struct ssh_trust trust;
+	int rc = ssh_trust_init(&trust, o, err);
 
-	known_names_add(&names, s->host, s->port);
-	if (o->alias)
-		known_names_add(&names, o->alias, s->port);
-	rc = known_hosts_read(&known, o->known_hosts, err);
-	known_hosts_types(&known, &names, &types);
 	if (!rc)
-		rc = handshake(s, &types, err);
+		rc = handshake(s, o, &trust.types, err);
 	if (!rc) {
-		rc = ssh_check_host_key(s, o, &known, &names, err);
+		rc = ssh_check_host_key(s, o, &trust, err);
 		if (rc && o->untrusted)
 			*o->untrusted = true;
 	}
-	known_hosts_release(&known);
-	known_names_release(&names);
+	ssh_trust_release(&trust);
 	return rc;
 }
 
@@ -212,16 +222,23 @@ struct remote *ssh_connect(const struct ssh_options *options, struct err *err)
 {
 	static const char *const usual[] = { "~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts", NULL };
 	struct ssh_options o = *options;
+	struct ssh_share *own = o.share ? NULL : ssh_share_new();
 	struct ssh_session *s = session_new(&o);
+	int rc;
 
 	if (!o.known_hosts)
 		o.known_hosts = usual;
+	if (own)
+		o.share = own;
 	ssh_start(s, ssh_login_timeout(&o));
-	if (connect_checked(s, &o, err) < 0 || ssh_login(s, &o, err) < 0) {
-		s->broken = true;
-		session_close(&s->remote);
-		return NULL;
-	}
-	s->ready = true;
-	return &s->remote;
+	rc = connect_checked(s, &o, err);
+	if (!rc)
+		rc = ssh_login(s, &o, err);
+	ssh_share_free(own);
+	s->ready = !rc;
+	s->broken = rc < 0;
+	if (!rc)
+		return &s->remote;
+	session_close(&s->remote);
+	return NULL;
 }

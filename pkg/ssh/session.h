@@ -7,15 +7,17 @@
 #define SSH_SESSION_H
 
 #include <libssh2.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 
 #include "remote/remote.h"
-#include "ssh/ssh.h"
+#include "ssh/share.h"
 
 /* Longest wait before flags are looked at. */
 #define SSH_SLICE_MS 100
-/* A peer that does not answer a keep-alive for so long is gone. */
+/* A peer that is silent for so long is asked whether it lives, and is gone when it does not answer. */
+#define SSH_ASK_MS 3000
 #define SSH_SILENCE_MS 10000
 
 enum ssh_end { SSH_ALIVE, SSH_TIMEOUT, SSH_INTERRUPTED, SSH_SILENT };
@@ -28,6 +30,9 @@ struct ssh_session {
 	int port;
 	bool ready;               /* logged in */
 	bool broken;              /* nothing more can be asked of it */
+	bool carries;             /* other connections, which decide about interrupts themselves */
+	int ask_ms, silence_ms;
+	struct ssh_via *via;      /* the bastion's connection that it goes through; NULL: none */
 	int64_t deadline_ms;      /* of the operation at hand; INT64_MAX: none */
 	int64_t heard_ms, asked_ms; /* when the peer was last heard, and last asked whether it lives */
 	enum ssh_end end;         /* why the last wait was given up */
@@ -56,8 +61,9 @@ void ssh_start(struct ssh_session *s, int timeout_ms);
 /* Waits until the connection can go on; -1 when the wait is over, see end. */
 int ssh_wait(struct ssh_session *s);
 
-/* The same with another descriptor to wait for; fd -1: none. */
-int ssh_wait_also(struct ssh_session *s, int fd, short events, short *revents);
+/* The same with others to wait for: fds[0] is filled in here, for the session.  listen: it is read
+ * from after that; a peer that is not listened to is not taken for silent. */
+int ssh_wait_many(struct ssh_session *s, struct pollfd *fds, size_t n, bool listen);
 
 /* Sets err from end or from libssh2's own error; doing: "key exchange", "opening a channel". */
 int ssh_fail(struct ssh_session *s, long rc, const char *doing, struct err *err);
@@ -69,7 +75,15 @@ void ssh_leave(struct ssh_session *s, LIBSSH2_CHANNEL *channel);
 int ssh_usable(struct ssh_session *s, struct err *err);
 
 /* tcp.c: connects within deadline_ms, addresses tried with a head start of 250 ms each. */
-int ssh_tcp_connect(const char *host, int port, int64_t deadline_ms, struct err *err);
+int ssh_tcp_connect(const char *host, int port, int64_t deadline_ms, int silence_ms, struct err *err);
+
+/* jump.c: a stream to o->host through the bastion o->via, whose connection is made when there is none
+ * yet.  *via stays good until it is released, after fd is closed. */
+struct ssh_via;
+int ssh_via_connect(const struct ssh_options *o, int timeout_ms, struct ssh_via **via, struct err *err);
+void ssh_via_release(struct ssh_via *via); /* NULL is fine */
+/* Says that the bastion is lost and why, if it is. */
+void ssh_via_explain(struct ssh_via *via, struct buf *out);
 
 /* algorithms.c: what to ask for, host keys of these types first. */
 int ssh_prefer(struct ssh_session *s, const struct strs *host_key_types, struct err *err);
@@ -82,10 +96,9 @@ int ssh_reconnect(struct ssh_session *s, const struct ssh_options *o, struct err
 int ssh_login_timeout(const struct ssh_options *o);
 
 /* hostkey.c */
-struct known_hosts;
-struct known_names;
-int ssh_check_host_key(struct ssh_session *s, const struct ssh_options *o,
-		       const struct known_hosts *k, const struct known_names *names, struct err *err);
+struct ssh_trust;
+int ssh_check_host_key(struct ssh_session *s, const struct ssh_options *o, struct ssh_trust *t,
+		       struct err *err);
 
 /* login.c */
 int ssh_login(struct ssh_session *s, const struct ssh_options *o, struct err *err);

@@ -144,23 +144,24 @@ static int run_race(struct race *r, const char *host, int port, struct err *err)
 }
 
 /* sshd waits for whole packets, so Nagle costs 40 ms; a peer whose cable is pulled is noticed by
- * the kernel in about ten seconds. */
-static void set_options(int fd)
+ * the kernel within silence_ms. */
+static void set_options(int fd, int silence_ms)
 {
+	int idle = silence_ms / 3000 > 0 ? silence_ms / 3000 : 1;
 	const struct { int level, name, value; } options[] = {
 		{ IPPROTO_TCP, TCP_NODELAY, 1 },
 		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, 4 },
-		{ IPPROTO_TCP, TCP_KEEPINTVL, 2 },
-		{ IPPROTO_TCP, TCP_KEEPCNT, 3 },
-		{ IPPROTO_TCP, TCP_USER_TIMEOUT, SSH_SILENCE_MS },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, idle },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, idle },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 2 },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, silence_ms },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
 		setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
 }
 
-int ssh_tcp_connect(const char *host, int port, int64_t deadline_ms, struct err *err)
+int ssh_tcp_connect(const char *host, int port, int64_t deadline_ms, int silence_ms, struct err *err)
 {
 	struct race r = { .deadline_ms = deadline_ms, .failures = BUF_INIT };
 	struct addrinfo *list;
@@ -179,6 +180,6 @@ int ssh_tcp_connect(const char *host, int port, int64_t deadline_ms, struct err 
 	buf_release(&r.failures);
 	freeaddrinfo(list);
 	if (fd >= 0)
-		set_options(fd);
+		set_options(fd, silence_ms);
 	return fd;
 }

@@ -7,73 +7,14 @@
 
 #include "base/clock.h"
 #include "ssh/session.h"
+#include "ssh/stream.h"
 
 #define OPEN_TIMEOUT_MS 15000
 
-/* One direction: what was read on one side and waits for the other. */
-struct pipe {
-	char data[32768];
-	size_t from, to;
-};
-
 struct tunnel {
 	struct ssh_session *s;
-	LIBSSH2_CHANNEL *channel;
-	int fd;
-	bool local_ended, told, remote_ended; /* told: the peer knows that local ended */
-	struct pipe up, down;
+	struct ssh_stream stream;
 };
-
-/* -1 when the channel is gone, 1 when something moved. */
-static int move_up(struct tunnel *t)
-{
-	struct pipe *p = &t->up;
-	ssize_t n;
-	int moved = 0;
-
-	if (p->from == p->to && !t->local_ended) {
-		n = recv(t->fd, p->data, sizeof(p->data), MSG_DONTWAIT);
-		t->local_ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
-		p->from = 0;
-		p->to = n > 0 ? (size_t)n : 0;
-	}
-	if (p->from < p->to) {
-		n = libssh2_channel_write(t->channel, p->data + p->from, p->to - p->from);
-		if (n < 0 && !SSH_AGAIN(n))
-			return -1;
-		p->from += n > 0 ? (size_t)n : 0;
-		moved = n > 0;
-	} else if (t->local_ended && !t->told) {
-		t->told = !SSH_AGAIN(libssh2_channel_send_eof(t->channel));
-		moved = t->told;
-	}
-	return moved;
-}
-
-static int move_down(struct tunnel *t)
-{
-	struct pipe *p = &t->down;
-	ssize_t n;
-	int moved = 0;
-
-	if (p->from == p->to && !t->remote_ended) {
-		n = libssh2_channel_read(t->channel, p->data, sizeof(p->data));
-		if (n < 0 && !SSH_AGAIN(n))
-			return -1;
-		t->remote_ended = n <= 0 && libssh2_channel_eof(t->channel);
-		p->from = 0;
-		p->to = n > 0 ? (size_t)n : 0;
-		moved = n > 0;
-	}
-	if (p->from < p->to) {
-		n = send(t->fd, p->data + p->from, p->to - p->from, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return -1;
-		p->from += n > 0 ? (size_t)n : 0;
-		moved |= n > 0;
-	}
-	return moved;
-}
 
 static bool must_stop(struct tunnel *t)
 {
@@ -88,21 +29,17 @@ static bool must_stop(struct tunnel *t)
 /* Ends when either side has closed; a caller that closes its end hangs up at once. */
 static void pump(struct tunnel *t)
 {
-	short seen = 0;
+	struct pollfd p[2] = { [1] = { .fd = t->stream.fd } };
 
-	while (!must_stop(t) && !(seen & POLLHUP)) {
-		int up = move_up(t), down = move_down(t);
-		short events = 0;
+	while (!must_stop(t) && !(p[1].revents & POLLHUP)) {
+		int moved = ssh_stream_move(&t->stream);
 
-		if (up < 0 || down < 0 || (t->remote_ended && t->down.from == t->down.to))
+		if (moved < 0 || ssh_stream_over(&t->stream))
 			return;
-		if (up || down)
+		if (moved)
 			continue;
-		if (t->up.from == t->up.to && !t->local_ended)
-			events |= POLLIN;
-		if (t->down.from < t->down.to)
-			events |= POLLOUT;
-		if (ssh_wait_also(t->s, t->fd, events, &seen) < 0)
+		p[1].events = ssh_stream_events(&t->stream);
+		if (ssh_wait_many(t->s, p, 2, ssh_stream_listens(&t->stream)) < 0)
 			return;
 	}
 }
@@ -113,8 +50,8 @@ static void *run_pump(void *arg)
 	struct ssh_session *s = t->s;
 
 	pump(t);
-	close(t->fd);
-	ssh_leave(s, t->channel);
+	close(t->stream.fd);
+	ssh_leave(s, t->stream.channel);
 	explicit_bzero(t, sizeof(*t));
 	free(t);
 	pthread_mutex_lock(&s->lock);
@@ -203,15 +140,15 @@ int ssh_tunnel(struct remote *r, const char *host, int port, int *fd, struct err
 	if (!t)
 		abort();
 	t->s = s;
-	t->channel = open_direct(s, host, port, err);
-	if (!t->channel) {
+	t->stream.channel = open_direct(s, host, port, err);
+	if (!t->stream.channel) {
 		free(t);
 		return -1;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
 		err_errno(err, "%s: a socket", s->name);
 	} else {
-		t->fd = ends[0];
+		t->stream.fd = ends[0];
 		if (!start_pump(t, err)) {
 			*fd = ends[1];
 			return 0;
@@ -219,7 +156,7 @@ int ssh_tunnel(struct remote *r, const char *host, int port, int *fd, struct err
 		close(ends[0]);
 		close(ends[1]);
 	}
-	ssh_leave(s, t->channel);
+	ssh_leave(s, t->stream.channel);
 	free(t);
 	return -1;
 }

@@ -7,8 +7,6 @@
 #include "base/clock.h"
 #include "ssh/session.h"
 
-/* A peer that is silent for so long is asked whether it lives. */
-#define ASK_AFTER_MS 3000
 #define LEAVE_MS 200
 
 void ssh_start(struct ssh_session *s, int timeout_ms)
@@ -26,7 +24,7 @@ static void ask(struct ssh_session *s, int64_t now)
 	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
 	int unused;
 
-	if (!s->ready || now - s->heard_ms < ASK_AFTER_MS || now - s->asked_ms < ASK_AFTER_MS ||
+	if (!s->ready || now - s->heard_ms < s->ask_ms || now - s->asked_ms < s->ask_ms ||
 	    poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT) ||
 	    libssh2_session_block_directions(s->lib) & LIBSSH2_SESSION_BLOCK_OUTBOUND)
 		return;
@@ -36,45 +34,76 @@ static void ask(struct ssh_session *s, int64_t now)
 
 static enum ssh_end look(const struct ssh_session *s, int64_t now)
 {
-	if (remote_interrupted())
+	if (remote_interrupted() && !s->carries)
 		return SSH_INTERRUPTED;
 	if (now >= s->deadline_ms)
 		return SSH_TIMEOUT;
-	if (s->ready && now - s->heard_ms >= SSH_SILENCE_MS)
+	if (s->ready && now - s->heard_ms >= s->silence_ms)
 		return SSH_SILENT;
 	return SSH_ALIVE;
 }
 
-int ssh_wait_also(struct ssh_session *s, int fd, short events, short *revents)
+int ssh_wait_many(struct ssh_session *s, struct pollfd *fds, size_t n, bool listen)
 {
 	int directions = libssh2_session_block_directions(s->lib), slice = SSH_SLICE_MS;
-	struct pollfd p[2] = { { .fd = s->fd, .events = POLLIN }, { .fd = fd, .events = events } };
 	int64_t now = clock_ms();
 
+	if (!listen)
+		s->heard_ms = now;
 	s->end = look(s, now);
 	if (s->end != SSH_ALIVE)
 		return -1;
 	ask(s, now);
+	fds[0] = (struct pollfd){ .fd = s->fd, .events = listen ? POLLIN : 0 };
 	if (directions & LIBSSH2_SESSION_BLOCK_OUTBOUND)
-		p[0].events |= POLLOUT;
-	if (!directions) /* libssh2 1.11 may not know what it waits for */
+		fds[0].events |= POLLOUT;
+	if (!directions && listen) /* libssh2 1.11 may not know what it waits for */
 		slice = 10;
 	if (s->deadline_ms - now < slice)
 		slice = (int)(s->deadline_ms - now);
 	/* Not sticky: the kernel forgets it with each send.  Without it sshd's two small answers in
 	 * a row cost a delayed ACK, 40 ms. */
 	setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){ 1 }, sizeof(int));
-	poll(p, 2, slice);
-	if (p[0].revents & POLLIN)
+	poll(fds, n, slice);
+	if (fds[0].revents & POLLIN)
 		s->heard_ms = clock_ms();
-	if (revents)
-		*revents = p[1].revents;
 	return 0;
 }
 
 int ssh_wait(struct ssh_session *s)
 {
-	return ssh_wait_also(s, -1, 0, NULL);
+	struct pollfd own;
+
+	return ssh_wait_many(s, &own, 1, true);
+}
+
+static bool is_lost(long rc)
+{
+	return rc == LIBSSH2_ERROR_SOCKET_SEND || rc == LIBSSH2_ERROR_SOCKET_DISCONNECT ||
+	       rc == LIBSSH2_ERROR_SOCKET_RECV;
+}
+
+/* The node, or the bastion in front of it. */
+static int lost(struct ssh_session *s, const char *doing, struct err *err)
+{
+	auto_buf struct buf why = BUF_INIT;
+	char *text = NULL;
+
+	s->broken = true;
+	if (s->via)
+		ssh_via_explain(s->via, &why);
+	if (why.len)
+		return err_set(err, ERR_CONNECT, "%s: %s", s->name, buf_str(&why));
+	if (s->end == SSH_SILENT)
+		return err_set(err, ERR_CONNECT,
+			       "%s: nothing heard for %d s (%s): the connection is lost; check the machine "
+			       "and run the command again",
+			       s->name, s->silence_ms / 1000, doing);
+	if (is_lost(libssh2_session_last_errno(s->lib)))
+		libssh2_session_last_error(s->lib, &text, NULL, 0);
+	return err_set(err, ERR_CONNECT,
+		       "%s: the connection is lost (%s: %s); check the machine and run the command again",
+		       s->name, doing, text && *text ? text : "the other side closed it");
 }
 
 int ssh_fail(struct ssh_session *s, long rc, const char *doing, struct err *err)
@@ -86,22 +115,9 @@ int ssh_fail(struct ssh_session *s, long rc, const char *doing, struct err *err)
 	if (s->end == SSH_TIMEOUT)
 		return err_set(err, ERR_CONNECT, "%s: no answer in time (%s): the machine is slow or sshd hangs",
 			       s->name, doing);
-	if (s->end == SSH_SILENT) {
-		s->broken = true;
-		return err_set(err, ERR_CONNECT,
-			       "%s: nothing heard for %d s (%s): the connection is lost; check the machine "
-			       "and run the command again",
-			       s->name, SSH_SILENCE_MS / 1000, doing);
-	}
+	if (s->end == SSH_SILENT || is_lost(rc))
+		return lost(s, doing, err);
 	libssh2_session_last_error(s->lib, &text, NULL, 0);
-	if (rc == LIBSSH2_ERROR_SOCKET_SEND || rc == LIBSSH2_ERROR_SOCKET_DISCONNECT ||
-	    rc == LIBSSH2_ERROR_SOCKET_RECV) {
-		s->broken = true;
-		return err_set(err, ERR_CONNECT,
-			       "%s: the connection is lost (%s: %s); check the machine and run the command "
-			       "again",
-			       s->name, doing, text);
-	}
 	return err_set(err, ERR_CONNECT, "%s: %s: %s (libssh2 error %ld)", s->name, doing,
 		       text && *text ? text : "failed", rc);
 }
