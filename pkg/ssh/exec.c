@@ -21,7 +21,7 @@ static int open_channel(struct command *c, struct err *err)
 	do {
 		c->channel = libssh2_channel_open_session(s->lib);
 		rc = c->channel ? 0 : libssh2_session_last_errno(s->lib);
-	} while (SSH_AGAIN(rc) && !ssh_wait(s));
+	} while (ssh_again(rc) && !ssh_wait(s));
 	if (rc)
 		return ssh_fail(s, rc, "opening a channel", err);
 	rc = (int)SSH_RETRY(s, libssh2_channel_exec(c->channel, c->e->command));
@@ -39,7 +39,7 @@ static int feed(struct command *c, struct err *err)
 		return 0;
 	if (left)
 		n = libssh2_channel_write(c->channel, (const char *)c->e->input + c->sent, left);
-	if (SSH_AGAIN(n))
+	if (ssh_again(n))
 		return 0;
 	if (n == LIBSSH2_ERROR_CHANNEL_CLOSED || n == LIBSSH2_ERROR_CHANNEL_EOF_SENT) {
 		c->ended_input = true;
@@ -51,8 +51,8 @@ static int feed(struct command *c, struct err *err)
 	if (c->sent < c->e->input_len || (c->e->hold_input && !c->late))
 		return 1;
 	n = libssh2_channel_send_eof(c->channel);
-	c->ended_input = !SSH_AGAIN(n);
-	return n < 0 && !SSH_AGAIN(n) ? ssh_fail(c->s, n, "sending", err) : 1;
+	c->ended_input = !ssh_again(n);
+	return n < 0 && !ssh_again(n) ? ssh_fail(c->s, n, "sending", err) : 1;
 }
 
 /* Reads all there is of one stream: 1 when something came. */
@@ -65,7 +65,7 @@ static int drain(struct command *c, int stream, struct err *err)
 		ssize_t n = libssh2_channel_read_ex(c->channel, stream, chunk, sizeof(chunk));
 		int rc;
 
-		if (n == 0 || SSH_AGAIN(n))
+		if (n == 0 || ssh_again(n))
 			return moved;
 		if (n < 0)
 			return ssh_fail(c->s, n, "receiving", err);

@@ -47,7 +47,7 @@ int ssh_login_methods(struct ssh_login *l)
 		l->now.failures++;
 	do
 		list = libssh2_userauth_list(s->lib, s->user, (unsigned int)strlen(s->user));
-	while (!list && SSH_AGAIN(libssh2_session_last_errno(s->lib)) && !ssh_wait(s));
+	while (!list && ssh_again(libssh2_session_last_errno(s->lib)) && !ssh_wait(s));
 	l->now.gone = !list;
 	if (!list)
 		return -1;

@@ -115,7 +115,7 @@ static int open_one(struct ssh_via *v)
 	if (!l)
 		return 0;
 	channel = libssh2_channel_direct_tcpip_ex(v->s->lib, l->host, l->port, "127.0.0.1", 0);
-	if (!channel && SSH_AGAIN(libssh2_session_last_errno(v->s->lib)))
+	if (!channel && ssh_again(libssh2_session_last_errno(v->s->lib)))
 		return 0;
 	if (!channel && is_dead(v->s))
 		return -1;
@@ -145,7 +145,7 @@ static int move_links(struct ssh_via *v)
 
 	for (struct ssh_link **at = &v->links, *l; (l = *at);) {
 		moved |= move_link(l);
-		if (l->closing && !SSH_AGAIN(libssh2_channel_free(l->stream.channel))) {
+		if (l->closing && !ssh_again(libssh2_channel_free(l->stream.channel))) {
 			*at = l->next;
 			v->nlinks--;
 			ssh_link_free(l);

@@ -47,10 +47,14 @@ struct ssh_session {
 };
 
 /* libssh2 1.10 says BAD_USE to a call made while a packet of another is half sent. */
-#define SSH_AGAIN(rc) ((rc) == LIBSSH2_ERROR_EAGAIN || (rc) == LIBSSH2_ERROR_BAD_USE)
+static inline bool ssh_again(long rc)
+{
+	return rc == LIBSSH2_ERROR_EAGAIN || rc == LIBSSH2_ERROR_BAD_USE;
+}
+
 #define SSH_RETRY(s, call) ({ \
 	long rc_; \
-	while (rc_ = (call), SSH_AGAIN(rc_) && !ssh_wait(s)) \
+	while (rc_ = (call), ssh_again(rc_) && !ssh_wait(s)) \
 		; \
 	rc_; \
 })

@@ -29,13 +29,13 @@ static int move_up(struct ssh_stream *t)
 	}
 	if (holds(p)) {
 		n = libssh2_channel_write(t->channel, p->data + p->from, p->to - p->from);
-		if (n < 0 && !SSH_AGAIN(n))
+		if (n < 0 && !ssh_again(n))
 			return -1;
 		p->from += n > 0 ? (size_t)n : 0;
 		return n > 0;
 	}
 	if (t->local_ended && !t->told) {
-		t->told = !SSH_AGAIN(libssh2_channel_send_eof(t->channel));
+		t->told = !ssh_again(libssh2_channel_send_eof(t->channel));
 		return t->told;
 	}
 	return 0;
@@ -49,7 +49,7 @@ static int move_down(struct ssh_stream *t)
 
 	if (!holds(p) && !t->remote_ended) {
 		n = libssh2_channel_read(t->channel, p->data, sizeof(p->data));
-		if (n < 0 && !SSH_AGAIN(n))
+		if (n < 0 && !ssh_again(n))
 			return -1;
 		t->remote_ended = n <= 0 && libssh2_channel_eof(t->channel);
 		fill(p, n);

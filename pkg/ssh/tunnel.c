@@ -101,7 +101,7 @@ static LIBSSH2_CHANNEL *open_direct(struct ssh_session *s, const char *host, int
 	do {
 		channel = libssh2_channel_direct_tcpip_ex(s->lib, host, port, "127.0.0.1", 0);
 		rc = channel ? 0 : libssh2_session_last_errno(s->lib);
-	} while (SSH_AGAIN(rc) && !ssh_wait(s));
+	} while (ssh_again(rc) && !ssh_wait(s));
 	if (rc == LIBSSH2_ERROR_CHANNEL_FAILURE && s->end == SSH_ALIVE)
 		err_set(err, ERR_CONNECT,
 			"%s: no tunnel to '%s' port %d: nothing listens there, or sshd forbids it "
