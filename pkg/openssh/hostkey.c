@@ -63,36 +63,37 @@ static bool find_key(const struct buf *said, struct told_key *key)
 }
 
 /* ssh's "[host]:port", or a name without a port. */
-static void add_name(struct known_names *names, char *name)
+static void take_name(struct ssh_options *o, char *name)
 {
 	char *end = *name == '[' ? strstr(name, "]:") : NULL;
 
 	if (end)
 		*end = '\0';
-	known_names_add(names, name + (end != NULL), end ? atoi(end + 2) : 22);
+	o->host = name + (end != NULL);
+	o->port = end ? atoi(end + 2) : 22;
 }
 
 static int judge(const struct ssh_options *o, const char *name, struct told_key *key, struct err *err)
 {
 	static const char *const usual[] = { "~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts", NULL };
-	struct known_hosts known = KNOWN_HOSTS_INIT;
-	struct known_names names = KNOWN_NAMES_INIT;
+	struct ssh_share *share = o->share ? NULL : ssh_share_new();
 	auto_buf struct buf blob = BUF_INIT;
 	struct ssh_options own = *o;
+	struct ssh_trust trust;
 	int rc;
 
 	if (!own.known_hosts)
 		own.known_hosts = usual;
-	add_name(&names, key->names);
-	if (o->alias)
-		known_names_add(&names, o->alias, o->port ? o->port : 22);
-	rc = pki_base64_decode(key->text, strlen(key->text), &blob, err);
+	if (share)
+		own.share = share;
+	take_name(&own, key->names);
+	rc = ssh_trust_init(&trust, &own, err);
 	if (!rc)
-		rc = known_hosts_read(&known, own.known_hosts, err);
+		rc = pki_base64_decode(key->text, strlen(key->text), &blob, err);
 	if (!rc)
-		rc = ssh_judge_host_key(name, &own, &known, &names, buf_str(&blob), blob.len, err);
-	known_hosts_release(&known);
-	known_names_release(&names);
+		rc = ssh_judge_host_key(name, &own, &trust, buf_str(&blob), blob.len, err);
+	ssh_trust_release(&trust);
+	ssh_share_free(share);
 	return rc;
 }
 
