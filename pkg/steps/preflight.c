@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "ha/ha.h"
+#include "steps/probe.h"
 #include "steps/steps.h"
 
 #define MAX_SKEW_MS 2000
@@ -366,6 +367,7 @@ static int look_preflight(struct plan_node *p, bool *done, struct err *err)
 	check_clocks(run);
 	if (steps_uses_keepalived(run) && run->cluster_known)
 		check_vip_free(run);
+	steps_judge_probes(run);
 	if (!run->plan.nproblems)
 		return 0;
 	return err_set(err, ERR_FAILED, "%d problem%s found; nothing %swas changed", run->plan.nproblems,
@@ -377,7 +379,28 @@ static bool is_trusted(const struct plan_node *p)
 	return !steps_node(p)->run->untrusted;
 }
 
+/* It takes seconds, which only nodes that are to join are worth. */
+static bool somebody_joins(const struct plan_node *p)
+{
+	const struct steps_run *run = steps_node(p)->run;
+
+	for (size_t i = 0; i < run->n && is_trusted(p); i++)
+		if (run->opt.probe_always ||
+		    (steps_seen(&run->nodes[i]) && (run->nodes[i].target || run->opt.only_seed) && !steps_in_cluster(&run->nodes[i])))
+			return true;
+	return false;
+}
+
+static int look_probe(struct plan_node *p, bool *done, struct err *err)
+{
+	(void)err;
+	*done = true;
+	steps_try_network(steps_node(p)->run);
+	return 0;
+}
+
 static const struct plan_step preflight_steps[] = {
+	{ .name = "probe", .title = "network and disks", .applies = somebody_joins, .check = look_probe },
 	{ .name = "preflight", .title = "checks", .applies = is_trusted, .check = look_preflight },
 	{ .name = NULL },
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "steps/probe.h"
 
 #define MAX_KUBEADM_CONFIG (4 << 20)
 
@@ -93,6 +94,7 @@ static void release_node(struct steps_node *n)
 	free(n->address);
 	free(n->log_path);
 	buf_wipe(&n->report);
+	steps_probe_free(n->probe);
 }
 
 void steps_run_release(struct steps_run *run)

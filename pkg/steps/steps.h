@@ -24,6 +24,7 @@ struct steps_options {
 	bool force;            /* replace files that are not ours */
 	bool install;          /* install packages that are missing */
 	bool pki_only;         /* hactl certs push: the PKI alone, to members too */
+	bool probe_always;     /* the network and disks are tried even when nobody joins */
 	bool only_seed;        /* hactl init: no other node becomes a member */
 	int timeout_ms;        /* for each kubeadm run; 0: 10 minutes */
 	const char *release_url; /* where "stable" is looked up; NULL: the public place */
@@ -34,6 +35,8 @@ struct steps_options {
 				  bool *untrusted, struct err *err);
 	void *ctx;
 };
+
+struct steps_probe;
 
 struct steps_node {
 	const struct inv_node *inv;
@@ -46,6 +49,7 @@ struct steps_node {
 	bool listed;      /* the API knows the node */
 	char *log_path;
 	struct buf report;   /* what the node said of itself after a failure, secrets masked; or empty */
+	struct steps_probe *probe; /* what was tried before anything was changed; NULL: nothing */
 	bool vip_staged;  /* new files of keepalived lie beside the old ones, tested */
 };
 
