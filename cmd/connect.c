@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "kube/kube.h"
 #include "ssh/ssh.h"
+#include "transport.h"
 
 int connect_start(struct err *err)
 {
@@ -80,5 +81,5 @@ struct remote *connect_node_as(struct connect *c, const struct inv_node *n, cons
 		.secrets = c->secrets, .host_key = n->ssh_host_key, .share = c->share,
 	};
 
-	return is_this_machine(c, address) ? remote_local() : ssh_connect(&o, err);
+	return is_this_machine(c, address) ? remote_local() : transport_connect(n, &o, &c->note, err);
 }

@@ -6,6 +6,7 @@
 
 #include "inventory/inventory.h"
 #include "remote/remote.h"
+#include "transport.h"
 
 struct ssh_refusal;
 
@@ -15,6 +16,7 @@ struct connect {
 	char *known_hosts;   /* the user's file */
 	struct ssh_share *share;
 	struct ssh_secrets *secrets;
+	struct transport_note note; /* for the caller to set; zero: nobody is told */
 };
 
 /* Once per process, before any thread. */

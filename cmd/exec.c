@@ -283,6 +283,12 @@ static void release(struct exec *x)
 	free(x->nodes);
 }
 
+static void say_note(void *ctx, const char *node, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "hactl: %s: %s\n", node, text);
+}
+
 static int run(const void *data, char **operands, struct err *err)
 {
 	const struct exec_opts *o = data;
@@ -305,6 +311,7 @@ static int run(const void *data, char **operands, struct err *err)
 		rc = choose(&x, &inv, operands, (size_t)(dashes - operands), err);
 	if (rc == 0 && (rc = connect_start(err)) == 0 && (rc = plan_raise_limits(x.n, err)) == 0) {
 		connect_init(&connect, o->run.accept_new_host_keys);
+		connect.note.say = say_note;
 		run_nodes(&x);
 		rc = judge(&x, err);
 	}

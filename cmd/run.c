@@ -158,6 +158,11 @@ static void save_reports(struct steps_run *run, const char *dir, struct term *di
 	term_event(display, &(struct term_event){ .kind = "note", .text = text });
 }
 
+static void note_node(void *plan, const char *node, const char *text)
+{
+	plan_note(plan, node, "%s", text);
+}
+
 /* From connecting to the result; the display is opened as soon as the nodes are known. */
 static int run_nodes(const struct run_opts *o, const struct run_spec *spec, const struct inventory *inv,
 		     struct steps_run *run, struct term **display, struct err *err)
@@ -174,6 +179,7 @@ static int run_nodes(const struct run_opts *o, const struct run_spec *spec, cons
 	if (spec->accept && spec->accept(spec->ctx, inv, err) < 0)
 		return -1;
 	connect_init(&connect, o->accept_new_host_keys);
+	connect.note = (struct transport_note){ .say = note_node, .ctx = &run->plan };
 	rc = steps_run_init(run, inv, &opt, spec->part, spec->ctx, err);
 	*display = open_display(o, spec, run);
 	ask_configure(*display, &stop_asked);

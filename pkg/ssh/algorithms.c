@@ -160,6 +160,8 @@ void ssh_explain_algorithms(struct ssh_session *s, struct buf *out)
 		choose(s, lists[i].method, lists[i].names, &ours);
 		if (any_in(&ours, theirs))
 			continue;
+		if (s->unsupported)
+			*s->unsupported = true;
 		list = strs_join(&ours, ",");
 		buf_printf(out, "no common %s: sshd offers '%.*s', libssh2 %s has '%s'; allow one of these "
 			   "there (%s in sshd_config), or use a newer libssh2 here",

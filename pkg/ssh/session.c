@@ -78,6 +78,7 @@ static struct ssh_session *session_new(const struct ssh_options *o)
 	s->ask_ms = o->alive_interval_ms ? o->alive_interval_ms : SSH_ASK_MS;
 	s->silence_ms = o->alive_interval_ms ? o->alive_interval_ms * (o->alive_count ? o->alive_count : 1) :
 		SSH_SILENCE_MS;
+	s->unsupported = o->unsupported;
 	s->port = port;
 	s->user = strdup(o->user);
 	s->host = strdup(o->host);

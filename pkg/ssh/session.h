@@ -33,6 +33,7 @@ struct ssh_session {
 	bool carries;             /* other connections, which decide about interrupts themselves */
 	int ask_ms, silence_ms;
 	struct ssh_via *via;      /* the bastion's connection that it goes through; NULL: none */
+	bool *unsupported;        /* the options', while connecting; may be NULL */
 	int64_t deadline_ms;      /* of the operation at hand; INT64_MAX: none */
 	int64_t heard_ms, asked_ms; /* when the peer was last heard, and last asked whether it lives */
 	enum ssh_end end;         /* why the last wait was given up */

@@ -1,0 +1,102 @@
+# ssh.transport: which way nodes are reached, on servers that libssh2 can and cannot speak to.
+. "$(dirname "$0")/lib.sh"
+
+servers=
+finish() {
+	for pid in $servers; do kill "$pid" 2>/dev/null || :; done
+	rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 143' TERM INT
+HOME=$work
+export HOME
+unset SSH_AUTH_SOCK
+user=$(id -un)
+
+[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
+ssh-keygen -q -t ed25519 -N '' -f host
+ssh-keygen -q -t ed25519 -N '' -f id
+
+# serve LINE: an sshd of this user's with that in its configuration; sets port.
+port=$((20000 + $$ % 20000))
+serve() {
+	for try in 1 2 3 4 5 6 7 8; do
+		port=$((port + 1))
+		cat >"sshd_config.$port" <<-END
+			$1
+			Port $port
+			ListenAddress 127.0.0.1
+			ListenAddress 127.0.0.2
+			ListenAddress 127.0.0.3
+			HostKey $work/host
+			AuthorizedKeysFile $work/id.pub
+			StrictModes no
+			PermitRootLogin yes
+			PasswordAuthentication no
+			UsePAM $([ "$(id -u)" = 0 ] && echo no || echo yes)
+			PidFile none
+		END
+		/usr/sbin/sshd -D -f "$work/sshd_config.$port" -E "$work/log" &
+		servers="$servers $!"
+		for wait in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+			! ssh-keyscan -p "$port" 127.0.0.1 2>/dev/null | grep -q ed25519 || return 0
+			kill -0 "${servers##* }" 2>/dev/null || break
+			sleep 0.1
+		done
+	done
+	die "no sshd"
+}
+# Post-quantum key exchange alone: no libssh2 has it.
+serve 'KexAlgorithms sntrup761x25519-sha512@openssh.com'
+modern=$port
+serve ''
+plain=$port
+for a in 1 2 3; do
+	for p in $modern $plain; do echo "[127.0.0.$a]:$p $(cut -d" " -f1,2 host.pub)"; done
+done >known
+
+# config TRANSPORT: three nodes, two of which libssh2 has no way into.
+config() {
+	cat >hactl.yaml <<-END
+		apiVersion: hactl/v1
+		kind: Cluster
+		endpoint: 192.0.2.9:6443
+		vip: {provider: none}
+		ssh: {user: '$user', identityFile: id, knownHostsFile: known, connectTimeout: 20s, config: none, transport: $1}
+		controlPlane:
+		  - {name: m1, address: 127.0.0.1, ssh: {port: $plain}}
+		workers:
+		  - {name: w1, address: 127.0.0.2, ssh: {port: $modern}}
+		  - {name: w2, address: 127.0.0.3, ssh: {port: $modern}}
+	END
+}
+x() { hactl exec --no-sudo "$@"; }
+
+# ---- auto: OpenSSH for just the nodes that need it, and it is said once
+config auto
+x -- 'echo in' >out 2>errors || die "auto: $(cat errors)"
+[ "$(sort out | tr '\n' ' ')" = "m1: in w1: in w2: in " ] || die "auto printed: $(cat out)"
+[ "$(grep -c 'reached over OpenSSH' errors)" = 1 ] || die "auto said: $(cat errors)"
+grep -q '^hactl: w[12]: reached over OpenSSH.*no common key exchange' errors || die "auto said: $(cat errors)"
+
+# ---- libssh2: no other way is taken
+config libssh2
+! x w1 -- 'echo in' >out 2>errors || die "libssh2: exit 0"
+grep -q 'no common key exchange' errors || die "libssh2 said: $(cat errors)"
+! grep -q OpenSSH errors || die "libssh2 said: $(cat errors)"
+
+# ---- openssh: for all, and nothing to say about it
+config openssh
+x -- 'echo in; exit 3' >out 2>errors && die "openssh: exit 0" || status=$?
+[ "$status" = 3 ] || die "openssh: exit $status: $(cat errors)"
+[ "$(sort out | tr '\n' ' ')" = "m1: in w1: in w2: in " ] || die "openssh printed: $(cat out)"
+! grep -q reached errors || die "openssh said: $(cat errors)"
+
+# ---- a refused host key is refused by both, and no node is touched over the other way
+sed -i "s/^\(\[127.0.0.2\]:$modern [^ ]* \).*/\1$(cut -d' ' -f2 id.pub)/" known
+for transport in auto openssh; do
+	config $transport
+	x w1 -- 'echo in' >out 2>errors && die "$transport: exit 0" || status=$?
+	[ "$status" = 4 ] || die "$transport: exit $status"
+	grep -q 'its host key has changed to ssh-ed25519' errors || die "$transport said: $(cat errors)"
+done
