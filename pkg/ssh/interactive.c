@@ -7,6 +7,8 @@
 #include "ssh/login.h"
 
 #define MAX_QUESTION 200
+/* PAM takes two seconds to refuse a password, and sshd up to twice as long as PAM. */
+#define PAM_MS 10000
 
 /* REFUSED: there is none left; l->unusable says why. */
 static enum ssh_step next_password(struct ssh_login *l, struct buf *password, struct err *err)
@@ -17,8 +19,9 @@ static enum ssh_step next_password(struct ssh_login *l, struct buf *password, st
 
 	ssh_resume(l, paused);
 	if (rc == 0) {
-		/* PAM takes seconds to refuse one. */
-		l->s->deadline_ms = clock_ms() + ssh_login_timeout(l->o);
+		int timeout_ms = ssh_login_timeout(l->o);
+
+		l->s->deadline_ms = clock_ms() + (timeout_ms < PAM_MS ? PAM_MS : timeout_ms);
 		return SSH_STEP_TAKEN;
 	}
 	if (why.kind == ERR_INTERRUPTED)
@@ -30,13 +33,15 @@ static enum ssh_step next_password(struct ssh_login *l, struct buf *password, st
 
 static void settle(struct ssh_login *l, enum ssh_step step)
 {
-	bool taken = step == SSH_STEP_TAKEN || step == SSH_STEP_PARTIAL;
+	bool taken = step == SSH_STEP_TAKEN || step == SSH_STEP_PARTIAL || l->expired;
 
 	ssh_secrets_settle(l->secrets, &l->password, taken ? SSH_PASSWORD_TAKEN :
 			   step == SSH_STEP_REFUSED ? SSH_PASSWORD_REFUSED : SSH_PASSWORD_UNTRIED);
-	if (step == SSH_STEP_REFUSED) {
-		l->secret_refused = true;
-	}
+	if (step != SSH_STEP_REFUSED || l->expired)
+		return;
+	l->secret_refused = true;
+	if (l->password.value || l->password.file)
+		l->password_given_up = true;
 }
 
 /* libssh2 has one error for refused and for taken with more to follow, and with
@@ -77,9 +82,11 @@ enum ssh_step ssh_login_password(struct ssh_login *l, struct err *err)
 
 /* ---- keyboard-interactive: libssh2 calls back with sshd's questions, also with none ---- */
 
-static bool wants_new_password(const char *question)
+/* PAM's pam_unix, pam_pwquality and their like. */
+static bool is_about_a_new_password(const char *question)
 {
-	return strcasestr(question, "new password") || strcasestr(question, "new unix password");
+	return strcasestr(question, "new password") || strcasestr(question, "new unix password") ||
+	       strcasestr(question, "change your password");
 }
 
 /* A code or the like: a person's, and for this login alone. */
@@ -103,10 +110,9 @@ static int answer(struct ssh_login *l, const char *question, bool echo, struct b
 {
 	enum ssh_step step;
 
-	if (wants_new_password(question)) {
-		l->expired = true;
-		return err_set(&l->why, ERR_CONNECT, "sshd wants a new password: the old one has expired");
-	}
+	l->expired = l->expired || is_about_a_new_password(question);
+	if (l->expired)
+		return -1;
 	if (echo || l->hidden++ || l->password_tried)
 		return ask(l, question, echo, out);
 	step = next_password(l, out, &l->why);
@@ -137,7 +143,7 @@ static void respond(const char *name, int name_len, const char *instruction, int
 	(void)name_len;
 	(void)instruction;
 	(void)instruction_len;
-	for (int i = 0; i < n && !l->why.msg; i++) {
+	for (int i = 0; i < n && !l->why.msg && !l->expired; i++) {
 		auto_free char *question = question_of(&prompts[i]);
 		struct buf out = BUF_INIT;
 
@@ -168,7 +174,7 @@ enum ssh_step ssh_login_interactive(struct ssh_login *l, struct err *err)
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	if (step == SSH_STEP_REFUSED && l->why.msg && !strs_has(&l->unusable, l->why.msg))
 		strs_add(&l->unusable, l->why.msg);
-	if (step == SSH_STEP_REFUSED && (l->why.msg || !l->password_tried)) /* another try would go the same way */
+	if (step == SSH_STEP_REFUSED && (l->why.msg || l->expired || !l->password_tried)) /* another try would go the same way */
 		l->password_given_up = true;
 	err_clear(&l->why);
 	return step;

@@ -94,8 +94,9 @@ static enum ssh_step hung_up(struct ssh_login *l, struct err *err)
 		return ssh_fail(s, LIBSSH2_ERROR_SOCKET_DISCONNECT, "login", err);
 	if (l->reconnects == MAX_RECONNECTS || (!ssh_login_was_slow(l) && !l->now.failures))
 		return err_set(err, ERR_CONNECT,
-			       "%s: sshd hung up during the login: has it had too many attempts (MaxAuthTries), or is it "
-			       "overloaded? its log on the node tells", s->name);
+			       "%s: sshd hung up during the login: has the account of '%s' expired (chage -l %s), or has "
+			       "sshd had too many attempts (MaxAuthTries)? its log on the node tells",
+			       s->name, s->user, s->user);
 	if (ssh_login_was_slow(l))
 		ssh_login_renew_keys(l, SSH_ID_REFUSED);
 	else
@@ -108,9 +109,14 @@ static bool password_is_left(const struct ssh_login *l)
 	return !l->password_given_up && !l->expired;
 }
 
+static bool is_given(const struct ssh_password *p)
+{
+	return p->value || p->file;
+}
+
 static bool password_can_be_had(const struct ssh_login *l)
 {
-	return password_is_left(l) && (l->password.value || l->password.file || ssh_secrets_can_ask(l->secrets));
+	return password_is_left(l) && (is_given(&l->password) ? !l->password.tries : ssh_secrets_can_ask(l->secrets));
 }
 
 static bool has_patience(const struct ssh_login *l, int cost)
@@ -160,6 +166,10 @@ static void say_tried(const struct ssh_login *l, struct buf *b)
 {
 	auto_free char *taken = strs_join(&l->taken, ", "), *refused = strs_join(&l->refused, ", ");
 
+	if (l->expired) {
+		buf_printf(b, "login refused: the password of '%s' has expired", l->s->user);
+		return;
+	}
 	if (!l->refused.n && !l->taken.n && !l->secret_refused) {
 		buf_puts(b, "there is no key to log in with");
 		return;
@@ -171,14 +181,16 @@ static void say_tried(const struct ssh_login *l, struct buf *b)
 		buf_printf(b, "takes none of the keys %s%s", refused, l->secret_refused ? ", nor " : "");
 	else if (l->secret_refused)
 		buf_puts(b, "does not take ");
-	if (l->secret_refused)
-		buf_puts(b, "the password");
+	if (l->secret_refused && l->password.file)
+		buf_printf(b, "the password in '%s'", l->password.file);
+	else if (l->secret_refused)
+		buf_printf(b, "the password%s", l->password.value ? " that was given" : "");
 }
 
 static void say_why_not_tried(const struct ssh_login *l, struct buf *b)
 {
 	const struct strs *reasons[] = { &l->ids.unusable, &l->unusable };
-	bool any = l->refused.n || l->taken.n || l->secret_refused;
+	bool any = l->refused.n || l->taken.n || l->secret_refused || l->expired;
 
 	for (size_t i = 0; i < 2; i++)
 		for (size_t j = 0; j < reasons[i]->n; j++, any = true)
