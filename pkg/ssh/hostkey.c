@@ -26,6 +26,8 @@ void ssh_refusal_release(struct ssh_refusal *r)
 {
 	buf_release(&r->fingerprint);
 	buf_release(&r->line);
+	free(r->file);
+	*r = (struct ssh_refusal){ 0 };
 }
 
 struct shown_key {
@@ -43,6 +45,7 @@ static int refuse_unknown(const char *name, const struct ssh_options *o,
 	if (o->refusal) {
 		buf_puts(&o->refusal->fingerprint, buf_str(&shown->print));
 		buf_puts(&o->refusal->line, buf_str(&shown->line));
+		o->refusal->file = o->known_hosts[0] ? strdup(o->known_hosts[0]) : NULL;
 	}
 	if (found->authority.len)
 		buf_printf(&note, "; the @cert-authority line %s is of no use, as host certificates are not "

@@ -14,7 +14,8 @@ enum ssh_unknown_hosts { SSH_UNKNOWN_REFUSE, SSH_UNKNOWN_ADD };
 struct ssh_refusal {
 	bool login;              /* the host key is fine, but no key or password was taken */
 	struct buf fingerprint;  /* of a host key that is not known: "TYPE SHA256:..."; else empty */
-	struct buf line;         /* what makes it known, in a file of known hosts */
+	struct buf line;         /* what makes it known, */
+	char *file;              /* and the file to add it to; may be NULL */
 };
 void ssh_refusal_release(struct ssh_refusal *r);
 
