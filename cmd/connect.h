@@ -19,7 +19,7 @@ struct connect {
 	struct transport_note note; /* for the caller to set; zero: nobody is told */
 };
 
-/* Once per process, before any thread. */
+/* Once per process, before any thread, as is ask_take_environment. */
 int connect_start(struct err *err) MUST_CHECK;
 void connect_init(struct connect *c, bool accept_new_host_keys);
 void connect_release(struct connect *c);

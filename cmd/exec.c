@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "ask.h"
 #include "base/clock.h"
 #include "cmd.h"
 #include "connect.h"
@@ -308,6 +309,8 @@ static int run(const void *data, char **operands, struct err *err)
 	catch_signals();
 	rc = inventory_load(o->run.config ? o->run.config : "hactl.yaml", &inv, err);
 	if (rc == 0)
+		rc = ask_take_environment(&inv, err);
+	if (rc == 0)
 		rc = choose(&x, &inv, operands, (size_t)(dashes - operands), err);
 	if (rc == 0 && (rc = connect_start(err)) == 0 && (rc = plan_raise_limits(x.n, err)) == 0) {
 		connect_init(&connect, o->run.accept_new_host_keys);
@@ -316,6 +319,7 @@ static int run(const void *data, char **operands, struct err *err)
 		rc = judge(&x, err);
 	}
 	release(&x);
+	ask_forget_environment();
 	return rc;
 }
 
