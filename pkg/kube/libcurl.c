@@ -135,3 +135,38 @@ CURLUcode curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned in
 {
 	return CALL(curl_url_set, CURLUE_OUT_OF_MEMORY, url, part, text, flags);
 }
+
+CURLM *curl_multi_init(void)
+{
+	return CALL(curl_multi_init, NULL);
+}
+
+CURLMcode curl_multi_cleanup(CURLM *m)
+{
+	return CALL(curl_multi_cleanup, CURLM_INTERNAL_ERROR, m);
+}
+
+CURLMcode curl_multi_add_handle(CURLM *m, CURL *c)
+{
+	return CALL(curl_multi_add_handle, CURLM_INTERNAL_ERROR, m, c);
+}
+
+CURLMcode curl_multi_remove_handle(CURLM *m, CURL *c)
+{
+	return CALL(curl_multi_remove_handle, CURLM_INTERNAL_ERROR, m, c);
+}
+
+CURLMcode curl_multi_perform(CURLM *m, int *running)
+{
+	return CALL(curl_multi_perform, CURLM_INTERNAL_ERROR, m, running);
+}
+
+CURLMcode curl_multi_poll(CURLM *m, struct curl_waitfd extra[], unsigned int n, int timeout_ms, int *ready)
+{
+	return CALL(curl_multi_poll, CURLM_INTERNAL_ERROR, m, extra, n, timeout_ms, ready);
+}
+
+CURLMsg *curl_multi_info_read(CURLM *m, int *left)
+{
+	return CALL(curl_multi_info_read, NULL, m, left);
+}
