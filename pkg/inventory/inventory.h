@@ -79,6 +79,9 @@ struct inventory {
 		const char *config; /* resolved path or NULL */
 		struct strs ignore_preflight_errors;
 	} kubeadm;
+	struct {
+		const char *power_command; /* NULL: hactl drill leaves the power alone */
+	} drill;
 	struct strs warnings; /* "file:line:column: ...": quorum arithmetic and the like */
 	void *owner;          /* what the strings live in */
 };
@@ -93,6 +96,9 @@ void inventory_release(struct inventory *inv);
 
 /* The node of that name, or NULL. */
 const struct inv_node *inventory_node(const struct inventory *inv, const char *name);
+
+/* "10s", "1500ms", "2m", or seconds as a number, as everywhere in the file; -1: none of these. */
+int inventory_duration_ms(const char *s, long *ms);
 
 /* `hactl config init`: a complete annotated hactl.yaml.  hosts are [USER@]HOST[:PORT], the
  * control plane first.  Without hosts it is an example with addresses of RFC 5737. */

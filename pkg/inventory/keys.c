@@ -172,6 +172,14 @@ static const struct inv_key kubeadm_keys[] = {
 	{ .type = INV_END },
 };
 
+static const struct inv_key drill_keys[] = {
+	{ .name = "powerCommand", .type = INV_STR, .offset = offsetof(struct inventory, drill.power_command),
+	  .rule = &inv_command_rule, .example = "./power.sh", .otherwise = "the power scenario is left out",
+	  .help = "A command of this machine, run by sh with two more arguments: off or on, and the name of "
+		  "a node. It cuts the node's power, as a pulled plug does, and switches it on again." },
+	{ .type = INV_END },
+};
+
 const struct inv_key inv_root_keys[] = {
 	{ .name = "apiVersion", .type = INV_CHOICE, .offset = INV_NOWHERE, .required = true,
 	  .choices = api_versions, .example = "hactl/v1", .help = "The version of this format." },
@@ -201,5 +209,7 @@ const struct inv_key inv_root_keys[] = {
 	  .help = "How the endpoint stays up when a node does not." },
 	{ .name = "kubeadm", .type = INV_MAP, .offset = 0, .keys = kubeadm_keys,
 	  .help = "What kubeadm is given." },
+	{ .name = "drill", .type = INV_MAP, .offset = 0, .keys = drill_keys,
+	  .help = "What hactl drill may do." },
 	{ .type = INV_END },
 };

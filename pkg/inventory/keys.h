@@ -60,6 +60,7 @@ extern const struct inv_rule inv_user_rule;
 extern const struct inv_rule inv_interface_rule;
 extern const struct inv_rule inv_password_rule;
 extern const struct inv_rule inv_path_rule;
+extern const struct inv_rule inv_command_rule;
 extern const struct inv_rule inv_variable_rule;   /* the name of an environment variable */
 extern const struct inv_rule inv_hop_rule;        /* [USER@]HOST[:PORT] */
 extern const struct inv_rule inv_host_key_rule;   /* TYPE BASE64 [COMMENT] */

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include "inventory/inventory.h"
 #include "inventory/keys.h"
 
 #include <arpa/inet.h>
@@ -175,6 +176,17 @@ static bool is_path(const char *s)
 	return *s && strlen(s) < 4096;
 }
 
+/* One line, of characters that a terminal shows. */
+static bool is_command(const char *s)
+{
+	if (!*s || strlen(s) >= 4096)
+		return false;
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return false;
+	return true;
+}
+
 static bool is_variable(const char *s)
 {
 	return *s && strlen(s) <= 128 && !isdigit((unsigned char)*s) &&
@@ -284,6 +296,11 @@ int inv_duration_ms(const char *s, long *ms)
 	return -1;
 }
 
+int inventory_duration_ms(const char *s, long *ms)
+{
+	return inv_duration_ms(s, ms);
+}
+
 const struct inv_rule inv_name_rule = {
 	"lower-case letters, digits, '-' and '.', a letter or digit at both ends (RFC 1123: "
 	"kubeadm itself lower-cases host names)",
@@ -317,6 +334,7 @@ const struct inv_rule inv_password_rule = {
 	"^[^\\s\"'#!$@~\\\\{}]{1,8}$", ha_password_valid,
 };
 const struct inv_rule inv_path_rule = { "the path of a file", "^.+$", is_path };
+const struct inv_rule inv_command_rule = { "a command on one line", "^.+$", is_command };
 const struct inv_rule inv_variable_rule = {
 	"the name of an environment variable, not the password itself: letters, digits and '_', no digit "
 	"in front", "^[A-Za-z_][A-Za-z0-9_]{0,127}$", is_variable,

@@ -101,6 +101,11 @@ void kube_server(const struct kube *k, const char **host, int *port)
 	*port = k->config.port;
 }
 
+const struct buf *kube_ca(const struct kube *k)
+{
+	return &k->config.ca;
+}
+
 void kube_connect_to(struct kube *k, const char *host, int port)
 {
 	free(k->to_host);

@@ -34,6 +34,9 @@ static inline void auto_kube_(struct kube **k) { kube_close(*k); }
 /* Where the kubeconfig's server is. */
 void kube_server(const struct kube *k, const char **host, int *port);
 
+/* The certificates that the server's is checked with, as PEM; k's own. */
+const struct buf *kube_ca(const struct kube *k);
+
 /* Speaks to host:port instead of the kubeconfig's server, checking the certificate for the
  * server's name all the same; NULL, 0 undoes it. */
 void kube_connect_to(struct kube *k, const char *host, int port);

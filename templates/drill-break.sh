@@ -1,0 +1,122 @@
+# Breaks one thing of this node, after a timer that mends it has been started.
+# In: what (stop, api, network), seconds (until the timer's), undo (drill-undo.sh), vip, address (the
+# node's own).
+set -eu
+umask 077
+dir=/run/hactl-drill
+if ! mkdir "$dir" 2>/dev/null; then
+	echo "an earlier drill is not undone here; 'sh $dir/undo' on this node does it" >&2
+	exit 1
+fi
+broken=no
+trap '[ $broken = yes ] || { [ ! -f "$dir/undo" ] || sh "$dir/undo"; rm -rf "$dir"; }' EXIT
+
+# The interfaces whose cable is pulled: of the node's address and of the virtual IP.
+interfaces=$({ ip -o addr show to "$address"; ip -o addr show to "$vip"; } | awk '$2 != "lo" { print $2 }' | sort -u | tr '\n' ' ')
+{
+	echo "what=$what interfaces='$interfaces'"
+	printf '%s\n' "$undo"
+} >"$dir/undo"
+
+# Restart: a mending that fails is tried again.
+systemd-run -q --unit=hactl-drill --on-active="$seconds" --timer-property=AccuracySec=100ms \
+	--property=Restart=on-failure --property=RestartSec=2 /bin/sh "$dir/undo"
+systemctl -q is-active hactl-drill.timer || {
+	echo "the timer that would mend this node does not run" >&2
+	exit 1
+}
+
+# Who speaks to this shell over SSH: sudo hides it, an ancestor knows it.
+ssh_connection() {
+	p=$$
+	while [ "${p:-0}" -gt 1 ]; do
+		c=$(tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | sed -n 's/^SSH_CONNECTION=//p')
+		[ -z "$c" ] || break
+		p=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$p/status" 2>/dev/null)
+	done
+	echo "${c:-}"
+}
+
+# cut_iptables TOOL CLIENT PORT: all that comes and goes by the cable, but for hactl's SSH.
+cut_iptables() {
+	"$1" -w -N HACTL-DRILL-IN
+	"$1" -w -N HACTL-DRILL-OUT
+	if [ -n "$2" ]; then
+		"$1" -w -A HACTL-DRILL-IN -s "$2" -p tcp --dport "$3" -j ACCEPT
+		"$1" -w -A HACTL-DRILL-OUT -d "$2" -p tcp --sport "$3" -j ACCEPT
+	fi
+	if [ "$1" = ip6tables ]; then # as ARP, which goes on too
+		for t in 135 136; do
+			"$1" -w -A HACTL-DRILL-IN -p icmpv6 --icmpv6-type $t -j ACCEPT
+			"$1" -w -A HACTL-DRILL-OUT -p icmpv6 --icmpv6-type $t -j ACCEPT
+		done
+	fi
+	"$1" -w -A HACTL-DRILL-IN -j DROP
+	"$1" -w -A HACTL-DRILL-OUT -j DROP
+	for i in $interfaces; do
+		"$1" -w -I INPUT -i "$i" -j HACTL-DRILL-IN
+		"$1" -w -I FORWARD -i "$i" -j HACTL-DRILL-IN
+		"$1" -w -I FORWARD -o "$i" -j HACTL-DRILL-OUT
+		"$1" -w -I OUTPUT -o "$i" -j HACTL-DRILL-OUT
+	done
+}
+
+# The same as one table of nftables.
+cut_nft() {
+	family=ip
+	case $1 in *:*) family=ip6 ;; esac
+	names=$(printf '"%s",' $interfaces)
+	nft -f - <<N
+table inet hactl_drill {
+	chain in {
+		type filter hook prerouting priority -310; policy accept;
+		iifname != { $names } accept
+		${1:+$family saddr $1 tcp dport $2 accept}
+		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+		drop
+	}
+	chain out {
+		type filter hook postrouting priority 310; policy accept;
+		oifname != { $names } accept
+		${1:+$family daddr $1 tcp sport $2 accept}
+		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+		drop
+	}
+}
+N
+}
+
+cut_network() {
+	[ -n "$interfaces" ] || { echo "no interface carries $address" >&2; exit 1; }
+	# shellcheck disable=SC2046 # four words
+	set -- $(ssh_connection)
+	client=${1:-} port=${4:-}
+	if command -v iptables >/dev/null 2>&1; then
+		case $client in
+		*:*) client4='' client6=$client ;;
+		*) client4=$client client6='' ;;
+		esac
+		cut_iptables iptables "$client4" "$port"
+		for i in $interfaces; do
+			[ -z "$(ip -6 -o addr show dev "$i")" ] || six=yes
+		done
+		[ -z "${six:-}" ] || ! command -v ip6tables >/dev/null 2>&1 || cut_iptables ip6tables "$client6" "$port"
+	else
+		cut_nft "$client" "$port"
+	fi
+}
+
+case $what in
+stop)
+	systemctl -q is-active keepalived || { echo "keepalived does not run" >&2; exit 1; }
+	systemctl stop keepalived
+	;;
+api)
+	# kubelet passes over names that begin with a dot.
+	cd /etc/kubernetes/manifests
+	touch -r . "$dir/stamp"
+	mv kube-apiserver.yaml .hactl-drill-kube-apiserver.yaml
+	;;
+network) cut_network ;;
+esac
+broken=yes
