@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "kube/kube.h"
 #include "ssh/ssh.h"
+#include "sudo.h"
 #include "transport.h"
 
 int connect_start(struct err *err)
@@ -31,6 +32,7 @@ void connect_release(struct connect *c)
 		freeifaddrs(c->own);
 	free(c->known_hosts);
 	ssh_share_free(c->share);
+	sudo_free(&c->sudo);
 	ssh_secrets_free(c->secrets);
 	*c = (struct connect){ 0 };
 }
@@ -80,6 +82,9 @@ struct remote *connect_node_as(struct connect *c, const struct inv_node *n, cons
 		.password = n->ssh.password_env ? ask_from_environment(n->ssh.password_env) : NULL,
 		.secrets = c->secrets, .host_key = n->ssh_host_key, .share = c->share,
 	};
+	struct remote *r = is_this_machine(c, address) ? remote_local() : transport_connect(n, &o, &c->note, err);
 
-	return is_this_machine(c, address) ? remote_local() : transport_connect(n, &o, &c->note, err);
+	if (r)
+		sudo_prepare(r, n, c->secrets, &c->sudo);
+	return r;
 }

@@ -17,6 +17,7 @@ struct connect {
 	struct ssh_share *share;
 	struct ssh_secrets *secrets;
 	struct transport_note note; /* for the caller to set; zero: nobody is told */
+	struct sudo_source *sudo; /* one for each node that may need a password */
 };
 
 /* Once per process, before any thread, as is ask_take_environment. */

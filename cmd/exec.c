@@ -52,11 +52,17 @@ struct exec {
 
 static int stop;
 
+static void end_now(void)
+{
+	ask_restore();
+	_exit(ERR_INTERRUPTED);
+}
+
 static void on_signal(int number)
 {
 	(void)number;
 	if (__atomic_add_fetch(&stop, 1, __ATOMIC_RELAXED) > 1)
-		_exit(ERR_INTERRUPTED);
+		end_now();
 	remote_interrupt(true);
 }
 
@@ -309,16 +315,17 @@ static int run(const void *data, char **operands, struct err *err)
 	catch_signals();
 	rc = inventory_load(o->run.config ? o->run.config : "hactl.yaml", &inv, err);
 	if (rc == 0)
-		rc = ask_take_environment(&inv, err);
-	if (rc == 0)
 		rc = choose(&x, &inv, operands, (size_t)(dashes - operands), err);
-	if (rc == 0 && (rc = connect_start(err)) == 0 && (rc = plan_raise_limits(x.n, err)) == 0) {
+	if (rc == 0 && (rc = ask_take_environment(&inv, err)) == 0 && (rc = connect_start(err)) == 0 &&
+	    (rc = plan_raise_limits(x.n, err)) == 0) {
 		connect_init(&connect, o->run.accept_new_host_keys);
 		connect.note.say = say_note;
+		ask_configure(NULL, &stop);
 		run_nodes(&x);
 		rc = judge(&x, err);
 	}
 	release(&x);
+	ask_configure(NULL, NULL);
 	ask_forget_environment();
 	return rc;
 }

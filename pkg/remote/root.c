@@ -102,7 +102,7 @@ static int try_password(struct remote *r, const struct frame *f, struct remote_e
 	int rc;
 
 	if (r->password->get(r->password->ctx, &password, err) < 0)
-		return -1;
+		return err_wrap(err, "sudo wants a password");
 	if (memchr(buf_str(&password), '\n', password.len))
 		rc = err_set(err, ERR_FAILED, "the password for sudo must be one line");
 	else

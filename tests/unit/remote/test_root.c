@@ -231,7 +231,7 @@ static void without_a_right_password_nothing_runs(void **state)
 	assert_true(asprintf(&path, "%s/ran", w->dir) > 0);
 	assert_true(asprintf(&script, ": >%s", path) > 0);
 	assert_int_equal(run(w, script), -1);
-	assert_string_equal(w->err.msg, "nobody knows a password");
+	assert_string_equal(w->err.msg, "sudo wants a password: nobody knows a password");
 	assert_int_equal(w->gets, 2);
 	assert_int_equal(access(path, F_OK), -1);
 }
