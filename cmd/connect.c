@@ -75,7 +75,7 @@ struct remote *connect_node_as(struct connect *c, const struct inv_node *n, cons
 		.host = n->address, .port = n->ssh.port, .user = how->user ? how->user : n->ssh.user ? n->ssh.user : "root",
 		.identity_files = n->ssh.identity_file ? identities : NULL,
 		.known_hosts = n->ssh.known_hosts_file ? given : usual,
-		.unknown_hosts = c->accept_new_host_keys ? SSH_UNKNOWN_ADD : SSH_UNKNOWN_REFUSE,
+		.unknown_hosts = c->accept_new_host_keys && !how->refusal ? SSH_UNKNOWN_ADD : SSH_UNKNOWN_REFUSE,
 		.untrusted = untrusted, .keys_only = how->keys_only, .refusal = how->refusal,
 		.connect_timeout_ms = n->ssh.connect_timeout_ms,
 		.password_file = n->ssh.password_file,

@@ -30,7 +30,7 @@ void connect_release(struct connect *c);
 struct connect_how {
 	const char *user;
 	bool keys_only;              /* no password */
-	struct ssh_refusal *refusal; /* see ssh/ssh.h; may be NULL */
+	struct ssh_refusal *refusal; /* see ssh/ssh.h; with it, no host key is added; may be NULL */
 };
 
 struct remote *connect_node_as(struct connect *c, const struct inv_node *n, const char *address,
