@@ -18,7 +18,7 @@ static int left(int64_t deadline_ms, int least)
 static const struct status_node *with_admin_conf(const struct status *st)
 {
 	for (size_t i = 0; i < st->n; i++)
-		if (st->nodes[i].secrets[0].len)
+		if (st->nodes[i].admin_conf.len)
 			return &st->nodes[i];
 	return NULL;
 }
@@ -43,7 +43,7 @@ static int dial(void *ctx, const char *host, int port, int *fd, struct err *err)
 static struct kube *open_at(const struct status_node *n, struct err *err)
 {
 	const struct kube_dial d = { dial, n->step->remote };
-	const struct buf *conf = &n->secrets[0];
+	const struct buf *conf = &n->admin_conf;
 
 	return kube_open(ADMIN_CONF, buf_str(conf), conf->len, n->step->remote && n->step->remote->ops->tunnel ? &d : NULL, err);
 }

@@ -128,8 +128,7 @@ static void ask_nodes(struct status *st, int64_t deadline_ms)
 static void wipe_secrets(struct status *st)
 {
 	for (size_t i = 0; i < st->n; i++)
-		for (int s = 0; s < 4; s++)
-			buf_wipe(&st->nodes[i].secrets[s]);
+		status_wipe(&st->nodes[i]);
 }
 
 void status_look(struct status *st)

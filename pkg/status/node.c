@@ -10,10 +10,7 @@
 #define CONNECT_MS 4000
 #define REQUEST_MS 2000 /* for one answer of an API server or etcd */
 #define LEAST_MS 300
-#define ETCD_PORT 2379
-#define MAX_SECRET (256 << 10)
-
-enum { ADMIN_CONF, ETCD_CA, ETCD_CERT, ETCD_KEY };
+#define MAX_ADMIN_CONF (256 << 10)
 
 void status_reply_set(struct status_reply *r, enum status_answer answer, int ms, const char *why)
 {
@@ -89,17 +86,13 @@ static int reach(struct status_node *n, int64_t deadline_ms)
 	return rc;
 }
 
-static int read_secrets(struct status_node *n, struct err *err)
+static int read_admin_conf(struct status_node *n, struct err *err)
 {
-	auto_free char *ca = steps_pki_path(n->step->run, "etcd/ca.crt");
-	auto_free char *cert = steps_pki_path(n->step->run, "etcd/healthcheck-client.crt");
-	auto_free char *key = steps_pki_path(n->step->run, "etcd/healthcheck-client.key");
-	const char *const paths[] = { "/etc/kubernetes/admin.conf", ca, cert, key };
-	bool found[4];
+	const char *const path = "/etc/kubernetes/admin.conf";
+	bool found;
 
-	for (int i = 0; i < 4; i++)
-		buf_reserve(&n->secrets[i], 32 << 10);
-	return remote_get(n->step->remote, paths, 4, n->secrets, found, MAX_SECRET, err);
+	buf_reserve(&n->admin_conf, 32 << 10);
+	return remote_get(n->step->remote, &path, 1, &n->admin_conf, &found, MAX_ADMIN_CONF, err);
 }
 
 static int dial(void *ctx, const char *host, int port, int *fd, struct err *err)
@@ -118,7 +111,7 @@ static const struct kube_dial *dial_of(const struct status_node *n, struct kube_
 /* A connection, its handshake and the answer: what a client that comes new waits for. */
 static void ask_api(struct status_node *n, int64_t deadline_ms)
 {
-	const struct buf *conf = &n->secrets[ADMIN_CONF];
+	const struct buf *conf = &n->admin_conf;
 	struct kube_dial d;
 	struct err err = ERR_INIT;
 	int64_t since = clock_ms();
@@ -138,12 +131,9 @@ static int ask_member(struct status_node *n, struct kube *k, int64_t deadline_ms
 	return n->etcd.leader ? etcd_list_alarms(k, time_for(deadline_ms, REQUEST_MS), &n->alarms, err) : 0;
 }
 
-static int ask_etcd_over(struct status_node *n, const struct kube_dial *d, int64_t deadline_ms, struct err *err)
+static int ask_etcd_over(struct status_node *n, bool through, int64_t deadline_ms, struct err *err)
 {
-	/* kubeadm lets etcd listen on 127.0.0.1 and the node's address, and certifies both */
-	const char *host = d ? "127.0.0.1" : n->step->address;
-	auto_kube struct kube *k = etcd_open(host, ETCD_PORT, &n->secrets[ETCD_CA], &n->secrets[ETCD_CERT],
-					     &n->secrets[ETCD_KEY], d, err);
+	auto_kube struct kube *k = steps_open_etcd(n->step, &n->etcd_keys, through, err);
 
 	return k ? ask_member(n, k, deadline_ms, err) : -1;
 }
@@ -152,14 +142,12 @@ static int ask_etcd_over(struct status_node *n, const struct kube_dial *d, int64
  * forwards nothing. */
 static void ask_etcd(struct status_node *n, int64_t deadline_ms)
 {
-	struct kube_dial d;
-	const struct kube_dial *through = dial_of(n, &d);
 	struct err err = ERR_INIT;
 	auto_err struct err direct = ERR_INIT;
 	int64_t since = clock_ms();
-	int rc = ask_etcd_over(n, through, deadline_ms, &err);
+	int rc = ask_etcd_over(n, true, deadline_ms, &err);
 
-	if (rc < 0 && through && err.kind == ERR_CONNECT && ask_etcd_over(n, NULL, deadline_ms, &direct) == 0) {
+	if (rc < 0 && n->step->remote->ops->tunnel && err.kind == ERR_CONNECT && ask_etcd_over(n, false, deadline_ms, &direct) == 0) {
 		err_clear(&err);
 		rc = 0;
 	}
@@ -173,17 +161,17 @@ void status_ask_node(struct status_node *n, int64_t deadline_ms)
 
 	if (reach(n, deadline_ms) < 0 || !n->inv->control_plane || !f->has_admin_conf || !f->has_kubelet_conf)
 		return;
-	if (read_secrets(n, &err) < 0) {
+	if (read_admin_conf(n, &err) < 0) {
 		status_reply_set(&n->api, STATUS_UNASKED, 0, err.msg);
 		return;
 	}
 	ask_api(n, deadline_ms);
 	if (!f->has_etcd_manifest)
 		return;
-	if (n->secrets[ETCD_KEY].len)
+	if (steps_read_etcd_keys(n->step, &n->etcd_keys, &err) == 0)
 		ask_etcd(n, deadline_ms);
 	else
-		status_reply_set(&n->etcd_reply, STATUS_UNASKED, 0, "etcd/healthcheck-client.key is not there");
+		status_reply_set(&n->etcd_reply, STATUS_UNASKED, 0, err.msg);
 }
 
 static void set_text(char **field, const char *value)
@@ -243,6 +231,12 @@ void status_parse_extra(struct status_node *n, const char *text)
 	}
 }
 
+void status_wipe(struct status_node *n)
+{
+	buf_wipe(&n->admin_conf);
+	steps_etcd_keys_release(&n->etcd_keys);
+}
+
 void status_forget(struct status_node *n)
 {
 	struct status_node fresh = { .step = n->step, .inv = n->inv };
@@ -251,10 +245,9 @@ void status_forget(struct status_node *n)
 	free(n->api.why);
 	free(n->etcd_reply.why);
 	free(n->kubelet_server);
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 4; i++)
 		free(n->hosts[i]);
-		buf_wipe(&n->secrets[i]);
-	}
+	status_wipe(n);
 	for (size_t i = 0; i < n->ncerts; i++)
 		free(n->certs[i].name);
 	free(n->certs);

@@ -6,7 +6,7 @@
 #ifndef STATUS_STATUS_H
 #define STATUS_STATUS_H
 
-#include "kube/etcd.h"
+#include "steps/etcd.h"
 #include "steps/steps.h"
 
 /* A look takes no longer than this: nodes have most of it, the endpoint the rest. */
@@ -46,7 +46,8 @@ struct status_node {
 	struct etcd_members members; /* as this member knows them */
 	struct strs alarms;
 	const struct kube_node *listed; /* as the API lists it; NULL: it does not, or was not asked */
-	struct buf secrets[4];       /* admin.conf, etcd's CA, client certificate and key */
+	struct buf admin_conf;       /* while it is looked at */
+	struct steps_etcd_keys etcd_keys;
 };
 
 struct status {
@@ -99,6 +100,7 @@ void status_judge(struct status *st);
 void status_judge_risks(struct status *st);
 void status_parse_extra(struct status_node *n, const char *text);
 void status_reply_set(struct status_reply *r, enum status_answer answer, int ms, const char *why);
+void status_wipe(struct status_node *n);   /* keys */
 void status_forget(struct status_node *n); /* what the last look found */
 
 #endif

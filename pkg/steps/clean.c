@@ -29,6 +29,11 @@ static const char *choose(const struct steps_node *n)
 	return k && !strncmp(n->facts.begun, "init", 4) ? "finish-init" : "reset";
 }
 
+bool steps_would_reset(const struct steps_node *n)
+{
+	return n->facts.begun && !strcmp(choose(n), "reset");
+}
+
 static bool was_begun(const struct plan_node *p)
 {
 	const struct steps_node *n = steps_node(p);

@@ -112,7 +112,9 @@ extern const struct plan_phase steps_install;    /* with opt.install: packages *
 extern const struct plan_phase steps_cluster;    /* is there one?  who is in it? */
 extern const struct plan_phase steps_need_cluster; /* an error when there is none */
 extern const struct plan_phase steps_preflight;  /* every problem of every node, listed */
+extern const struct plan_phase steps_guard;      /* etcd keeps its quorum without what steps_clean takes away */
 extern const struct plan_phase steps_clean;      /* what a run before did not finish */
+extern const struct plan_phase steps_quorum;     /* etcd keeps its quorum while nodes join */
 extern const struct plan_phase steps_password;   /* of VRRP, and its version */
 extern const struct plan_phase steps_keepalived; /* configuration staged and tested on every node */
 extern const struct plan_phase steps_switch;     /* and taken by all at the same time; the service */
@@ -146,6 +148,7 @@ int steps_write_bundle(const struct steps_run *run, const char *path, const stru
 int steps_facts(struct steps_node *n, struct err *err) MUST_CHECK;
 bool steps_is_control_plane(const struct plan_node *n);
 bool steps_is_target(const struct plan_node *n);
+bool steps_would_reset(const struct steps_node *n); /* what was begun there is taken away by steps_clean */
 bool steps_in_cluster(const struct steps_node *n); /* kubelet.conf, and the API lists it */
 bool steps_uses_keepalived(const struct steps_run *run);
 

@@ -1,0 +1,221 @@
+#define _GNU_SOURCE
+#include "steps/etcd.h"
+
+#include <string.h>
+
+#include "ha/ha.h"
+
+#define ASK_MS 2000
+#define MAX_PEM (256 << 10)
+
+void steps_etcd_keys_release(struct steps_etcd_keys *k)
+{
+	buf_wipe(&k->ca);
+	buf_wipe(&k->cert);
+	buf_wipe(&k->key);
+}
+
+int steps_read_etcd_keys(struct steps_node *n, struct steps_etcd_keys *out, struct err *err)
+{
+	auto_free char *ca = steps_pki_path(n->run, "etcd/ca.crt");
+	auto_free char *cert = steps_pki_path(n->run, "etcd/healthcheck-client.crt");
+	auto_free char *key = steps_pki_path(n->run, "etcd/healthcheck-client.key");
+	const char *const paths[] = { ca, cert, key };
+	struct buf texts[3] = { BUF_INIT, BUF_INIT, BUF_INIT };
+	bool found[3];
+	int rc;
+
+	for (int i = 0; i < 3; i++)
+		buf_reserve(&texts[i], 32 << 10);
+	rc = remote_get(n->remote, paths, 3, texts, found, MAX_PEM, err);
+	*out = (struct steps_etcd_keys){ texts[0], texts[1], texts[2] };
+	if (rc == 0 && (!found[0] || !found[1] || !found[2]))
+		rc = err_set(err, ERR_FAILED, "'%s' is not there", found[0] ? found[1] ? key : cert : ca);
+	return rc;
+}
+
+static int dial(void *ctx, const char *host, int port, int *fd, struct err *err)
+{
+	struct remote *r = ctx;
+
+	return r->ops->tunnel(r, host, port, fd, err);
+}
+
+/* kubeadm lets etcd listen on 127.0.0.1 and the node's address, and certifies both. */
+struct kube *steps_open_etcd(struct steps_node *n, const struct steps_etcd_keys *keys, bool through, struct err *err)
+{
+	const struct kube_dial d = { dial, n->remote };
+	bool tunnel = through && n->remote->ops->tunnel;
+
+	return etcd_open(tunnel ? "127.0.0.1" : n->address, STEPS_ETCD_PORT, &keys->ca, &keys->cert, &keys->key, tunnel ? &d : NULL, err);
+}
+
+static bool has_member(const struct steps_node *n)
+{
+	return steps_seen(n) && n->inv->control_plane && n->facts.has_etcd_manifest && n->address;
+}
+
+/* The node's member, over its session or directly. */
+static int ask(struct steps_node *n, const struct steps_etcd_keys *keys, struct etcd_state *state, struct etcd_members *members,
+	       struct err *err)
+{
+	auto_err struct err first = ERR_INIT;
+
+	for (int through = 1; through >= 0; through--) {
+		struct err *why = through ? &first : err;
+		auto_kube struct kube *k = steps_open_etcd(n, keys, through, why);
+
+		if (k && etcd_state(k, ASK_MS, state, why) == 0 && etcd_list_members(k, ASK_MS, members, why) == 0)
+			return 0;
+	}
+	return -1;
+}
+
+/* The list of a member that has a leader is the one that holds. */
+static void take_answer(struct steps_etcd *e, const struct etcd_state *state, struct etcd_members *members, bool *led)
+{
+	if (!e->members.n || (state->leader && !*led)) {
+		etcd_members_release(&e->members);
+		e->members = *members;
+		*led = state->leader != 0;
+	} else {
+		etcd_members_release(members);
+	}
+	if (state->leader && !state->learner)
+		e->up[e->running++] = state->id;
+}
+
+int steps_look_at_etcd(struct steps_run *run, struct steps_etcd *out, struct err *err)
+{
+	auto_etcd_keys struct steps_etcd_keys keys = { BUF_INIT, BUF_INIT, BUF_INIT };
+	struct err why = ERR_INIT;
+	bool led = false;
+
+	*out = (struct steps_etcd){ .up = calloc(run->n + 1, sizeof(*out->up)) };
+	if (!out->up)
+		abort();
+	for (size_t i = 0; i < run->n && !plan_stopped(&run->plan); i++) {
+		struct steps_node *n = &run->nodes[i];
+		struct etcd_state state;
+		struct etcd_members members = { NULL, 0 };
+
+		if (!has_member(n))
+			continue;
+		err_clear(&why);
+		steps_etcd_keys_release(&keys);
+		if (steps_read_etcd_keys(n, &keys, &why) == 0 && ask(n, &keys, &state, &members, &why) == 0)
+			take_answer(out, &state, &members, &led);
+	}
+	for (size_t i = 0; i < out->members.n; i++)
+		out->voting += !out->members.v[i].learner;
+	if (out->members.n) {
+		err_clear(&why);
+		return 0;
+	}
+	if (!why.msg)
+		return err_set(err, ERR_CONNECT, "no node that was reached has a member of etcd");
+	*err = why;
+	return -1;
+}
+
+void steps_etcd_release(struct steps_etcd *e)
+{
+	etcd_members_release(&e->members);
+	free(e->up);
+	*e = (struct steps_etcd){ .voting = 0 };
+}
+
+static bool is_up(const struct steps_etcd *e, uint64_t id)
+{
+	for (int i = 0; i < e->running; i++)
+		if (e->up[i] == id)
+			return true;
+	return false;
+}
+
+int steps_guard_removal(struct steps_node *n, struct err *err)
+{
+	auto_steps_etcd struct steps_etcd e = { .voting = 0 };
+	auto_err struct err ignored = ERR_INIT;
+	const struct etcd_member *member = NULL;
+
+	if (!n->inv->control_plane || !n->facts.has_etcd_manifest || n->run->kubeadm.external_etcd ||
+	    steps_look_at_etcd(n->run, &e, &ignored) < 0)
+		return 0;
+	for (size_t i = 0; i < e.members.n; i++)
+		if (!strcmp(e.members.v[i].name, n->inv->name))
+			member = &e.members.v[i];
+	if (!member || member->learner || e.voting <= 1)
+		return 0;
+	return ha_may_remove(e.voting, e.running, is_up(&e, member->id), err);
+}
+
+/* ---- before joining ---- */
+
+static bool joins_etcd(const struct plan_node *p)
+{
+	const struct steps_run *run = steps_node(p)->run;
+
+	for (size_t i = 0; i < run->n && run->api && !run->kubeadm.external_etcd; i++) {
+		const struct steps_node *n = &run->nodes[i];
+
+		if (n->target && n->inv->control_plane && n->remote && n != run->seed && !steps_in_cluster(n))
+			return true;
+	}
+	return false;
+}
+
+/* What cannot be asked does not keep a node from joining: etcd itself refuses what would hurt it,
+ * only later and in other words. */
+static int look_quorum(struct plan_node *p, bool *done, struct err *err)
+{
+	auto_steps_etcd struct steps_etcd e = { .voting = 0 };
+	auto_err struct err why = ERR_INIT;
+
+	*done = true;
+	if (steps_look_at_etcd(steps_node(p)->run, &e, &why) == 0)
+		return ha_may_add(e.voting, e.running, err);
+	plan_note(p->plan, NULL, "whether etcd has members to spare was not checked: %s", why.msg);
+	return 0;
+}
+
+static const struct plan_step quorum_steps[] = {
+	{ .name = "quorum", .title = "quorum", .applies = joins_etcd, .check = look_quorum },
+	{ .name = NULL },
+};
+
+/* ---- before a half-joined node is reset, which takes its member out of etcd ---- */
+
+static bool resets_member(const struct steps_node *n)
+{
+	return n->target && n->remote && n->run->api && n->facts.begun && n->facts.has_etcd_manifest && steps_would_reset(n);
+}
+
+static bool some_member_is_reset(const struct plan_node *p)
+{
+	const struct steps_run *run = steps_node(p)->run;
+
+	for (size_t i = 0; i < run->n; i++)
+		if (resets_member(&run->nodes[i]))
+			return true;
+	return false;
+}
+
+static int look_guard(struct plan_node *p, bool *done, struct err *err)
+{
+	struct steps_run *run = steps_node(p)->run;
+
+	*done = true;
+	for (size_t i = 0; i < run->n; i++)
+		if (resets_member(&run->nodes[i]) && steps_guard_removal(&run->nodes[i], err) < 0)
+			return err_wrap(err, "%s: its join broke off, and its member of etcd cannot be taken away to begin again", run->nodes[i].inv->name);
+	return 0;
+}
+
+static const struct plan_step guard_steps[] = {
+	{ .name = "guard", .title = "quorum", .applies = some_member_is_reset, .check = look_guard },
+	{ .name = NULL },
+};
+
+const struct plan_phase steps_guard = { .name = "quorum", .scope = PLAN_ONCE, .steps = guard_steps };
+const struct plan_phase steps_quorum = { .name = "quorum", .scope = PLAN_ONCE, .steps = quorum_steps };

@@ -1,0 +1,38 @@
+/* The members of etcd as the nodes' own ones tell, and what may be done to them. */
+#ifndef STEPS_ETCD_H
+#define STEPS_ETCD_H
+
+#include "kube/etcd.h"
+#include "steps/steps.h"
+
+#define STEPS_ETCD_PORT 2379
+
+/* PEM texts that a client of etcd needs, wiped at the end. */
+struct steps_etcd_keys {
+	struct buf ca, cert, key;
+};
+void steps_etcd_keys_release(struct steps_etcd_keys *k);
+#define auto_etcd_keys AUTO(steps_etcd_keys_release)
+
+/* Reads kubeadm's health check client from a control-plane node. */
+int steps_read_etcd_keys(struct steps_node *n, struct steps_etcd_keys *out, struct err *err) MUST_CHECK;
+
+/* The node's own member: through the session when through is set and the session can, else directly. */
+struct kube *steps_open_etcd(struct steps_node *n, const struct steps_etcd_keys *keys, bool through, struct err *err) MUST_CHECK;
+
+/* Voting members, and how many of them answer and know a leader. */
+struct steps_etcd {
+	struct etcd_members members;
+	int voting, running;
+	uint64_t *up; /* ids of those that answer, running of them */
+};
+/* At most some seconds, whoever is down.  ERR_CONNECT: no member could be asked. */
+int steps_look_at_etcd(struct steps_run *run, struct steps_etcd *out, struct err *err) MUST_CHECK;
+void steps_etcd_release(struct steps_etcd *e);
+#define auto_steps_etcd AUTO(steps_etcd_release)
+
+/* May the node's member, if it is one, be taken out of etcd?  ERR_QUORUM.  An etcd that cannot be
+ * asked forbids nothing. */
+int steps_guard_removal(struct steps_node *n, struct err *err) MUST_CHECK;
+
+#endif
