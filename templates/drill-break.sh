@@ -91,19 +91,33 @@ cut_network() {
 	# shellcheck disable=SC2046 # four words
 	set -- $(ssh_connection)
 	client=${1:-} port=${4:-}
-	if command -v iptables >/dev/null 2>&1; then
-		case $client in
-		*:*) client4='' client6=$client ;;
-		*) client4=$client client6='' ;;
-		esac
-		cut_iptables iptables "$client4" "$port"
-		for i in $interfaces; do
-			[ -z "$(ip -6 -o addr show dev "$i")" ] || six=yes
-		done
-		[ -z "${six:-}" ] || ! command -v ip6tables >/dev/null 2>&1 || cut_iptables ip6tables "$client6" "$port"
-	else
+	if ! command -v iptables >/dev/null 2>&1; then
 		cut_nft "$client" "$port"
+		return
 	fi
+	client4=$client client6=
+	case $client in *:*) client4='' client6=$client ;; esac
+	# Only the families that the cluster speaks: a table that is made for the other would stay.
+	case "$address $vip" in *.*) cut_iptables iptables "$client4" "$port" ;; esac
+	case "$address $vip" in *:*) cut_iptables ip6tables "$client6" "$port" ;; esac
+}
+
+# The timer does not survive a reboot, the missing manifest would.
+mend_at_boot() {
+	touch -r /etc/systemd/system "$dir/stamp-units"
+	touch -r /etc/systemd/system/multi-user.target.wants "$dir/stamp-wants" 2>/dev/null || :
+	(umask 022 && cat >/etc/systemd/system/hactl-drill-boot.service) <<U
+[Unit]
+Description=Puts back what a drill of hactl took away
+Before=kubelet.service
+[Service]
+Type=oneshot
+ExecStart=-/bin/mv -n /etc/kubernetes/manifests/.hactl-drill-kube-apiserver.yaml /etc/kubernetes/manifests/kube-apiserver.yaml
+ExecStart=/bin/rm -f /etc/systemd/system/multi-user.target.wants/hactl-drill-boot.service /etc/systemd/system/hactl-drill-boot.service
+[Install]
+WantedBy=multi-user.target
+U
+	systemctl -q enable hactl-drill-boot.service
 }
 
 case $what in
@@ -115,6 +129,7 @@ api)
 	# kubelet passes over names that begin with a dot.
 	cd /etc/kubernetes/manifests
 	touch -r . "$dir/stamp"
+	mend_at_boot
 	mv kube-apiserver.yaml .hactl-drill-kube-apiserver.yaml
 	;;
 network) cut_network ;;

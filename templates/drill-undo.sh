@@ -31,6 +31,13 @@ join_manifest() {
 	cd /etc/kubernetes/manifests || return 1
 	[ ! -e .hactl-drill-kube-apiserver.yaml ] || mv .hactl-drill-kube-apiserver.yaml kube-apiserver.yaml || return 1
 	[ ! -e "$dir/stamp" ] || touch -r "$dir/stamp" .
+	units=/etc/systemd/system
+	[ -e "$units/hactl-drill-boot.service" ] || return 0
+	systemctl -q disable hactl-drill-boot.service
+	rm -f "$units/hactl-drill-boot.service"
+	systemctl daemon-reload
+	[ ! -e "$dir/stamp-units" ] || touch -r "$dir/stamp-units" "$units"
+	[ ! -e "$dir/stamp-wants" ] || touch -r "$dir/stamp-wants" "$units/multi-user.target.wants"
 }
 
 case $what in

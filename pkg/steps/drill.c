@@ -17,11 +17,11 @@
 #define STEADY_MS 3000
 #define FRESH_MS 600
 #define BROKEN_AT_LEAST_MS 5000
-#define STRIKE_MS 60000
+#define STRIKE_MS 45000
 #define WHOLE_MS 240000
 #define BOOT_MS 900000
-/* What the node-side timer waits longer than this program would. */
-#define SPARE_S 20
+/* What the timer on the node waits longer than this program would. */
+#define SPARE_S 15
 
 const char *drill_kind_name(enum drill_kind kind)
 {
@@ -286,7 +286,7 @@ static int break_and_mend(struct drill *d, struct drill_result *r, struct err *e
 {
 	struct drill_damage dm = {
 		.node = d->nodes[r->node], .kind = r->kind, .sysrq = d->opt.sysrq,
-		.seconds = (STRIKE_MS + d->opt.hold_ms) / 1000 + SPARE_S,
+		.seconds = ((r->kind == DRILL_API ? STRIKE_MS : 0) + d->opt.hold_ms) / 1000 + SPARE_S,
 	};
 	auto_err struct err why = ERR_INIT;
 	int rc;
