@@ -12,8 +12,9 @@ trap 'rm -rf "$work"' EXIT
 { have kubelet && kubelet --version; } >"$work/kubelet" 2>/dev/null &
 if [ -n "$vip" ] && have ping; then
 	# -W 1: a VIP that nobody holds costs this second, one that answers nothing.
-	# A host that drops echo requests still answers ARP: it leaves a link-layer address.
-	{ ping -n -c 1 -W 1 "$vip" >/dev/null || ip neigh show to "$vip" | grep -q lladdr && echo yes || echo no
+	# A host that drops echo requests still answers ARP: it leaves a link-layer address.  What is remembered
+	# of one that is gone would look the same, so it is forgotten first.
+	{ ip neigh flush to "$vip" >/dev/null 2>&1; ping -n -c 1 -W 1 "$vip" >/dev/null || ip neigh show to "$vip" | grep -q lladdr && echo yes || echo no
 	} >"$work/answers" 2>/dev/null &
 elif [ -n "$vip" ]; then
 	echo unknown >"$work/answers"

@@ -168,7 +168,7 @@ static const struct inv_key kubeadm_keys[] = {
 	  .offset = offsetof(struct inventory, kubeadm.ignore_preflight_errors),
 	  .rule = &inv_preflight_rule, .example = "[Swap]", .otherwise = "none",
 	  .help = "Checks of kubeadm that may fail; hactl's own check of the same thing is silenced "
-		  "with them." },
+		  "with them.  Network is hactl's own trying of ports, VRRP and disks." },
 	{ .type = INV_END },
 };
 

@@ -106,7 +106,7 @@ static void judge_port(struct steps_run *run, const struct steps_node *to, int p
 
 		if (!*from)
 			continue;
-		if (asprintf(&fix, "let TCP %d through in the firewalls between them", port) < 0)
+		if (asprintf(&fix, "let TCP %d through in the firewalls between them (or kubeadm.ignorePreflightErrors: [Network])", port) < 0)
 			abort();
 		plan_problem(&run->plan, to->inv->name, fix, "its TCP port %d cannot be reached from %s: %s", port, from, word_of(how));
 	}
