@@ -15,16 +15,16 @@
 /* Our own time-out comes first, and says what happened. */
 #define LIMIT_MARGIN_S 15
 
-static volatile sig_atomic_t interrupted;
+static bool interrupted;
 
 void remote_interrupt(bool on)
 {
-	interrupted = on;
+	__atomic_store_n(&interrupted, on, __ATOMIC_RELAXED);
 }
 
 bool remote_interrupted(void)
 {
-	return interrupted;
+	return __atomic_load_n(&interrupted, __ATOMIC_RELAXED);
 }
 
 void remote_quote(struct buf *b, const char *s)

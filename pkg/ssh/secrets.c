@@ -202,6 +202,7 @@ static void ask_shared(struct ssh_secrets *s, struct shared *e, const struct ssh
 {
 	auto_wipe struct buf answer = BUF_INIT;
 	auto_buf struct buf prompt = BUF_INIT;
+	struct err why = ERR_INIT; /* others look at e meanwhile */
 
 	if (!s->asker.ask) {
 		err_set(&e->none, ERR_CONNECT, "a %s is needed, and there is no terminal to ask for it: %s", p->what,
@@ -212,11 +213,12 @@ static void ask_shared(struct ssh_secrets *s, struct shared *e, const struct ssh
 		buf_printf(&prompt, "%s does not take it; ", e->refuser);
 	buf_printf(&prompt, "%s (used for every node that takes it): ", p->what);
 	e->asking = true;
-	if (!ask(s, &prompt, &answer, &e->none)) {
+	if (!ask(s, &prompt, &answer, &why)) {
 		set_value(&e->value, &answer);
 		e->round++;
 		free(TAKE(e->refuser));
 	}
+	e->none = why;
 	e->asking = false;
 	pthread_cond_broadcast(&s->changed);
 }

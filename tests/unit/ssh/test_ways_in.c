@@ -201,7 +201,12 @@ static void nobody_is_asked_about_a_key_that_sshd_does_not_take(void **state)
 
 static void *log_in(void *arg)
 {
-	return ssh_connect(arg, &(struct err)ERR_INIT);
+	auto_err struct err err = ERR_INIT;
+	struct remote *r = ssh_connect(arg, &err);
+
+	if (!r)
+		print_error("%s\n", err.msg);
+	return r;
 }
 
 /* 64 rounds cost about a third of a second of CPU. */
@@ -211,6 +216,7 @@ static void many_nodes_share_one_question_and_one_derivation(void **state)
 	struct timespec before, after;
 	auto_login struct login l;
 	pthread_t threads[32];
+	int in = 0;
 
 	(void)state;
 	start(NULL);
@@ -223,9 +229,10 @@ static void many_nodes_share_one_question_and_one_derivation(void **state)
 		void *r;
 
 		pthread_join(threads[i], &r);
-		assert_non_null(r);
+		in += !!r;
 		remote_close(r);
 	}
+	assert_int_equal(in, 32);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
 	assert_int_equal(person.asked, 1);
 	if (!getenv("VALGRIND"))
