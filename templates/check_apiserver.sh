@@ -1,17 +1,13 @@
 #!/bin/sh
 # Written by hactl: changes are lost at the next `hactl apply`.
 #
-# Succeeds while the API server of this very node lives; keepalived runs it every {{period}} s.
+# Succeeds while {{what}} of this very node lives; keepalived runs it every {{period}} s.
 #
-# - Somebody must listen on its port: looked at every {{interval}} s, so that a server that stopped is
+# - Somebody must listen on port {{port}}: looked at every {{interval}} s, so that a server that stopped is
 #   noticed at once.  The kernel is asked, nothing is sent: that is never slow, however busy the
 #   machine is, and leaves nothing in the server's log.
 # - It must answer: asked once a run.  One that is only slow has {{fall}} s for it.
-# - Its own address, not a balancer's: that would say how the cluster is, not this node.
-# - Without its etcd: an election, one or two seconds, must not make every node sick at once.
-# - 401 and 403 are a living server that does not talk to anonymous callers.
-# - The certificate is not checked: whoever can answer here owns the node already.
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+{{notes}}PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # A machine that is busy with other work is no failed API server.
 renice -n -19 -p $$ >/dev/null 2>&1
 if [ "${1:-}" = holds-vip ]; then # the other question that keepalived.conf has
@@ -19,17 +15,16 @@ if [ "${1:-}" = holds-vip ]; then # the other question that keepalived.conf has
 	exit
 fi
 
-host='{{host}}' port={{port}}
-at="{{bracketed}}:$port"
+at="{{at}}"
 
 listens() { grep -Eqsm1 ':{{hex_port}} 0+:0000 0A ' /proc/net/tcp6 /proc/net/tcp; }
 
 # status PATH SECONDS: prints the HTTP status, nothing when there was no answer in time.
 if command -v curl >/dev/null 2>&1; then
 	status() {
-		curl -q -ks --noproxy '*' --max-time "$2" -o /dev/null -w '%{http_code}' "https://$at$1"
+		curl -q -ks{{socket}} --noproxy '*' --max-time "$2" -o /dev/null -w '%{http_code}' "{{url}}$1"
 	}
-elif command -v openssl >/dev/null 2>&1; then
+elif {{unless}}command -v openssl >/dev/null 2>&1; then
 	status() {
 		printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$1" "$at" |
 			timeout "$2" openssl s_client -quiet -connect "$at" 2>/dev/null |
@@ -47,7 +42,7 @@ answers() {
 	end=$((now + {{fall}} * 100))
 	while [ $((end - now)) -ge 10 ]; do
 		seconds=$(((end - now) / 100)).$(((end - now) / 10 % 10))
-		code=$(status '/livez?exclude=etcd' $seconds)
+		code=$(status '{{path}}' $seconds)
 		# Before Kubernetes 1.16 there is only the older spelling.
 		[ "$code" != 404 ] || code=$(status /healthz $seconds)
 		case $code in

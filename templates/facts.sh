@@ -43,20 +43,37 @@ ss -Hltnp 2>/dev/null | awk '{ n = split($4, a, ":"); p = a[n]; w = $6
 put keepalived "$(keepalived --version 2>&1 | sed -n 's/^Keepalived v\([0-9.]*\).*/\1/p')"
 put keepalived_enabled "$(unit enabled keepalived)"
 put keepalived_active "$(unit active keepalived)"
-for f in keepalived.conf check_apiserver.sh; do
-	[ -f "$keepalived_dir/$f" ] && put "file_$f" "$(base64 <"$keepalived_dir/$f" | tr -d '\n')"
-	[ -f "$keepalived_dir/$f" ] && put "mode_$f" "$(stat -c %a "$keepalived_dir/$f")"
-done
-# Is the file as the package ships it?  dpkg and rpm know its checksum.
-untouched=no
-if [ -f "$keepalived_dir/keepalived.conf" ] && have dpkg-query; then
-	md5=$(md5sum <"$keepalived_dir/keepalived.conf" | cut -d' ' -f1)
-	dpkg-query -W -f='${Conffiles}\n' keepalived 2>/dev/null |
-		grep -q " $keepalived_dir/keepalived.conf $md5" && untouched=yes
-elif [ -f "$keepalived_dir/keepalived.conf" ] && have rpm; then
-	rpm -Vf "$keepalived_dir/keepalived.conf" 2>/dev/null | grep -q keepalived.conf || untouched=yes
+# Our file is keepalived.conf, or one of our own where somebody else's includes *.conf of a folder.
+conf=$keepalived_dir/keepalived.conf
+if [ -f "$conf" ] && ! head -n 1 "$conf" | grep -q '^# Written by hactl'; then
+	include=$(sed -n 's#^[[:space:]]*include[[:space:]]\{1,\}\([^[:space:]*?]*\)/\*\.conf[[:space:]]*$#\1#p' "$conf" | head -n 1)
+	case $include in '') ;; /*) conf=$include/hactl.conf ;; *) conf=$keepalived_dir/$include/hactl.conf ;; esac
 fi
-put keepalived_untouched "$untouched"
+put keepalived_conf "$conf"
+# own FILE NAME: a file that may be ours, its content and mode.
+own() {
+	[ -f "$1" ] && put "file_$2" "$(base64 <"$1" | tr -d '\n')" && put "mode_$2" "$(stat -c %a "$1")"
+}
+own "$conf" keepalived.conf
+own "$keepalived_dir/check_apiserver.sh" check_apiserver.sh
+own /etc/haproxy/haproxy.cfg haproxy.cfg
+own /etc/kubernetes/manifests/kube-vip.yaml kube-vip.yaml
+put haproxy "$(haproxy -v 2>/dev/null | sed -n '1s/.*version \([0-9.]*\).*/\1/p')"
+put haproxy_enabled "$(unit enabled haproxy)"
+put haproxy_active "$(unit active haproxy)"
+# Is a file as its package ships it?  dpkg and rpm know its checksum.
+untouched() {
+	[ -f "$1" ] || return 1
+	if have dpkg-query; then
+		dpkg-query -W -f='${Conffiles}\n' "$2" 2>/dev/null | grep -q " $1 $(md5sum <"$1" | cut -d' ' -f1)"
+	elif have rpm; then
+		! rpm -Vf "$1" 2>/dev/null | grep -q "${1##*/}"
+	else
+		return 1
+	fi
+}
+put keepalived_untouched "$(untouched "$conf" keepalived && echo yes || echo no)"
+put haproxy_untouched "$(untouched /etc/haproxy/haproxy.cfg haproxy && echo yes || echo no)"
 
 for s in /run/containerd/containerd.sock /run/crio/crio.sock /run/cri-dockerd.sock /var/run/dockershim.sock; do
 	[ -S "$s" ] && put cri_socket "$s"

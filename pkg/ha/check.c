@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ha/check.h"
 #include "tmpl/tmpl.h"
 
-/* No more than a name, a DNS name or an address is made of. */
-static bool is_host(const char *s)
+enum { INET6_HOST_MAX = 256 + 16 };
+
+bool ha_is_host(const char *s)
 {
-	return *s && *s != '-' &&
+	return *s && *s != '-' && strlen(s) < 256 &&
 	       !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_")];
 }
 
@@ -32,27 +34,43 @@ static int last_look(const struct ha_timing *t)
 	return t->check_ms < 950 ? 95 - t->check_ms / 10 : 0;
 }
 
+static const char notes_of_api_server[] =
+	"# - Its own address, not a balancer's: that would say how the cluster is, not this node.\n"
+	"# - Without its etcd: an election, one or two seconds, must not make every node sick at once.\n"
+	"# - 401 and 403 are a living server that does not talk to anonymous callers.\n"
+	"# - The certificate is not checked: whoever can answer here owns the node already.\n";
+static const char notes_of_haproxy[] =
+	"# - HAProxy's own word, not an API server's: it sends clients to any that lives, on whatever node.\n"
+	"# - It says no when it reaches none of them.\n";
+
 int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct err *err)
 {
 	const char *host = v->check_host ? v->check_host : v->peers[self].address;
 	const struct ha_timing *t = &v->timing;
-	char port[16], hex[16], period[16], interval[16], fall[16], until[16];
+	bool balanced = v->balancer_port;
+	int listening = balanced ? v->balancer_port : v->api_port;
+	char port[16], hex[16], period[16], interval[16], fall[16], until[16], at[INET6_HOST_MAX];
 
-	if (!is_host(host))
+	if (!ha_is_host(host))
 		return err_set(err, ERR_CONFIG, "'%s' is no host that an API server can be checked on", host);
-	if (v->api_port < 1 || v->api_port > 65535)
-		return err_set(err, ERR_CONFIG, "%d is no port that an API server can be checked on",
-			       v->api_port);
-	snprintf(port, sizeof(port), "%d", v->api_port);
-	snprintf(hex, sizeof(hex), "%04X", (unsigned)v->api_port);
+	if (listening < 1 || listening > 65535)
+		return err_set(err, ERR_CONFIG, "%d is no port that an API server can be checked on", listening);
+	snprintf(port, sizeof(port), "%d", listening);
+	snprintf(hex, sizeof(hex), "%04X", (unsigned)listening);
 	snprintf(period, sizeof(period), "%d", ha_run_ms(t) / 1000);
 	snprintf(interval, sizeof(interval), "%g", (t->check_ms < 950 ? t->check_ms : HA_CHECK_MS) / 1000.0);
 	snprintf(fall, sizeof(fall), "%d", t->fall);
 	snprintf(until, sizeof(until), "%d", last_look(t));
+	snprintf(at, sizeof(at), strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, listening);
 	const struct tmpl_var vars[] = {
+		{ "what", balanced ? "the HAProxy" : "the API server" },
+		{ "notes", balanced ? notes_of_haproxy : notes_of_api_server },
 		{ "vip", v->address },
-		{ "host", host },
-		{ "bracketed", strchr(host, ':') ? "[$host]" : "$host" },
+		{ "at", at },
+		{ "url", balanced ? "http://localhost" : "https://$at" },
+		{ "socket", balanced ? " --unix-socket " HA_HAPROXY_SOCKET : "" },
+		{ "unless", balanced ? "false && " : "" },
+		{ "path", balanced ? "/alive" : "/livez?exclude=etcd" },
 		{ "port", port },
 		{ "hex_port", hex },
 		{ "period", period },

@@ -91,6 +91,20 @@ static int check_timing(const struct ha_vip *v, struct err *err)
 	return 0;
 }
 
+static int check_second(const struct ha_vip *v, struct err *err)
+{
+	int af = v->second ? family(v->second) : 0;
+
+	if (v->second && (!af || af == family(v->address)))
+		return err_set(err, ERR_CONFIG, "the VIPs '%s' and '%s' are not one of IPv4 and one of IPv6",
+			       v->address, v->second);
+	for (size_t i = 0; i < v->npeers && v->second; i++)
+		if (v->peers[i].second_prefix < 1 || v->peers[i].second_prefix > (af == AF_INET ? 32 : 128))
+			return err_set(err, ERR_CONFIG, "node %s: /%d is no prefix length for '%s'",
+				       v->peers[i].name, v->peers[i].second_prefix, v->second);
+	return 0;
+}
+
 static int check_vip(const struct ha_vip *v, struct err *err)
 {
 	int af = family(v->address);
@@ -107,7 +121,7 @@ static int check_vip(const struct ha_vip *v, struct err *err)
 	for (size_t i = 0; i < v->npeers; i++)
 		if (check_peer(v, &v->peers[i], err) < 0)
 			return -1;
-	return 0;
+	return check_second(v, err);
 }
 
 /* The comparisons that every combination of failures comes down to: a node whose check fails, the
@@ -149,6 +163,27 @@ static void add_authentication(const struct ha_vip *v, struct buf *out)
 			   v->password);
 }
 
+/* Or the kernel may choose an IPv6 VIP as the source of what the node itself sends. */
+static const char *lifetime(const char *address)
+{
+	return family(address) == AF_INET6 ? " preferred_lft 0" : "";
+}
+
+/* One VRRP instance has adverts of one family: an address of the other only moves along. */
+static void add_second(const struct ha_vip *v, const struct ha_peer *p, struct buf *out)
+{
+	if (v->second)
+		buf_printf(out, "\tvirtual_ipaddress_excluded {\n\t\t%s/%d dev %s%s\n\t}\n", v->second,
+			   p->second_prefix, p->interface, lifetime(v->second));
+}
+
+static int add_global(const struct ha_vip *v, const struct ha_peer *p, struct buf *out, struct err *err)
+{
+	const struct tmpl_var vars[] = { { "name", p->name }, { NULL, NULL } };
+
+	return v->included ? 0 : tmpl_render("keepalived-global.conf", vars, out, err);
+}
+
 /* A number's text, good until the end of the block it is written in. */
 #define NUMBER(n) number((char[12]){ 0 }, n)
 
@@ -179,20 +214,22 @@ int ha_keepalived_conf(const struct ha_vip *v, size_t self, struct buf *out, str
 	const struct ha_peer *p = &v->peers[self];
 	const struct ha_timing *t = &v->timing;
 	auto_wipe struct buf authentication = BUF_INIT;
-	auto_buf struct buf unicast = BUF_INIT, bonus = BUF_INIT;
+	auto_buf struct buf unicast = BUF_INIT, bonus = BUF_INIT, global = BUF_INIT, second = BUF_INIT;
 	char advert[16];
 
-	if (prove(v->npeers, err) < 0 || check_vip(v, err) < 0 || add_bonus(v, &bonus, err) < 0)
+	if (prove(v->npeers, err) < 0 || check_vip(v, err) < 0 || add_bonus(v, &bonus, err) < 0 ||
+	    add_global(v, p, &global, err) < 0)
 		return -1;
 	snprintf(advert, sizeof(advert), "%g", t->advert_ms / 1000.0);
 	buf_reserve(&authentication, 128);
 	add_authentication(v, &authentication);
 	add_unicast(v, self, &unicast);
+	add_second(v, p, &second);
 	/* The text holds a password: one piece of memory, so that wiping out wipes it. */
 	buf_reserve(out, out->len + strlen(tmpl_text("keepalived.conf")) + authentication.len +
-			 unicast.len + bonus.len + 512);
+			 unicast.len + bonus.len + global.len + second.len + 512);
 	const struct tmpl_var vars[] = {
-		{ "name", p->name },
+		{ "global", buf_str(&global) },
 		{ "script", HA_CHECK_SCRIPT },
 		{ "version", NUMBER(t->version) },
 		{ "interface", p->interface },
@@ -209,8 +246,8 @@ int ha_keepalived_conf(const struct ha_vip *v, size_t self, struct buf *out, str
 		{ "bonus", buf_str(&bonus) },
 		{ "track_bonus", t->preempt ? "" : "\t\tholds_vip\n" },
 		{ "vip", v->address },
-		/* Or the kernel may choose the VIP as the source of what the node itself sends. */
-		{ "lifetime", family(v->address) == AF_INET ? "" : " preferred_lft 0" },
+		{ "lifetime", lifetime(v->address) },
+		{ "second", buf_str(&second) },
 		{ NULL, NULL },
 	};
 

@@ -16,6 +16,7 @@ struct ha_peer {
 	const char *address; /* numeric, of the VIP's family */
 	const char *interface;
 	int prefix;          /* of the VIP on that interface */
+	int second_prefix;   /* of the second VIP, where there is one */
 };
 
 /*
@@ -41,12 +42,15 @@ int ha_run_ms(const struct ha_timing *t);
 
 struct ha_vip {
 	const char *address; /* numeric */
+	const char *second;  /* of the other family, moves along with it; or NULL */
 	int virtual_router_id;
 	const char *password; /* of VRRP version 2 */
 	bool unicast;
 	struct ha_timing timing;
 	const char *check_host; /* the API server's host; NULL: the node's own address */
 	int api_port;
+	int balancer_port;   /* HAProxy's on each node, which is checked instead; 0: there is none */
+	bool included;       /* the file is one that somebody else's keepalived.conf includes */
 	const struct ha_peer *peers; /* every control-plane node, in the file's order */
 	size_t npeers;
 };
@@ -58,6 +62,17 @@ int ha_keepalived_conf(const struct ha_vip *v, size_t self, struct buf *out, str
 /* The script that it runs, to be HA_CHECK_SCRIPT on the node, 0755 and root's. */
 int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct err *err) MUST_CHECK;
 #define HA_CHECK_SCRIPT "/etc/keepalived/check_apiserver.sh"
+
+/* HAProxy's configuration: all API servers active behind v->balancer_port of every node. */
+int ha_haproxy_cfg(const struct ha_vip *v, struct buf *out, struct err *err) MUST_CHECK;
+#define HA_HAPROXY_SOCKET "/run/hactl-haproxy.sock" /* where it says whether it reaches an API server */
+
+/* kube-vip as a static pod of peers[self], which finds the API with this kubeconfig. */
+struct ha_kube_vip {
+	const char *image, *kubeconfig;
+};
+int ha_kube_vip_manifest(const struct ha_vip *v, size_t self, const struct ha_kube_vip *k, struct buf *out,
+			 struct err *err) MUST_CHECK;
 
 /* Was this keepalived.conf written by hactl?  Its VRRP version (0: it says none), and its password,
  * when it has one (caller frees). */

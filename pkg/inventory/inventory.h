@@ -49,7 +49,8 @@ struct inv_node {
 	size_t ntaints;
 };
 
-enum inv_vip_provider { INV_VIP_KEEPALIVED, INV_VIP_NONE };
+enum inv_vip_provider { INV_VIP_KEEPALIVED, INV_VIP_NONE, INV_VIP_KUBE_VIP };
+enum inv_load_balancer { INV_LB_NONE, INV_LB_HAPROXY };
 
 struct inventory {
 	char *path; /* as given, for messages; "-" is stdin */
@@ -62,10 +63,14 @@ struct inventory {
 	struct inv_ssh ssh; /* the cluster's; each node's own is complete already */
 	struct inv_node *nodes; /* control plane first, each in the file's order */
 	size_t nnodes, ncontrol_plane;
+	enum inv_load_balancer load_balancer;
 	struct {
 		enum inv_vip_provider provider;
 		const char *address;   /* without prefix length; NULL only for provider none */
 		int prefix;            /* 0: found on the nodes */
+		const char *second;    /* of the other family than address, or NULL */
+		int second_prefix;     /* 0: found on the nodes */
+		const char *image;     /* kube-vip's */
 		const char *interface; /* NULL: the one that carries the node's address */
 		int virtual_router_id; /* 51 */
 		const char *password;  /* NULL: made, or read back from the nodes */

@@ -5,7 +5,8 @@
 
 static const char *const api_versions[] = { "hactl/v1", NULL };
 static const char *const kinds[] = { "Cluster", NULL };
-static const char *const providers[] = { "keepalived", "none", NULL }; /* enum inv_vip_provider */
+static const char *const providers[] = { "keepalived", "none", "kube-vip", NULL }; /* enum inv_vip_provider */
+static const char *const balancers[] = { "none", "haproxy", NULL }; /* enum inv_load_balancer */
 static const char *const sudos[] = { "auto", "sudo", "doas", "none", NULL }; /* enum inv_sudo */
 static const char *const transports[] = { "auto", "libssh2", "openssh", NULL }; /* enum inv_transport */
 static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
@@ -110,12 +111,16 @@ static const struct inv_key vip_keys[] = {
 	{ .name = "provider", .type = INV_CHOICE, .offset = offsetof(struct inventory, vip.provider),
 	  .choices = providers, .fallback = "keepalived",
 	  .help = "What brings clients to a living API server: keepalived carries a virtual IP over "
-		  "the control-plane nodes; with none the endpoint is somebody else's balancer." },
-	{ .name = "address", .type = INV_STR, .offset = offsetof(struct inventory, vip.address),
+		  "the control-plane nodes; kube-vip does so as a static pod, when its image can be had; with "
+		  "none the endpoint is somebody else's balancer." },
+	{ .name = "image", .type = INV_STR, .offset = offsetof(struct inventory, vip.image),
+	  .rule = &inv_image_rule, .fallback = "ghcr.io/kube-vip/kube-vip:v0.8.9",
+	  .help = "The image of kube-vip." },
+	{ .name = "address", .type = INV_HOPS, .offset = offsetof(struct inventory, vip.address),
 	  .rule = &inv_vip_rule, .example = "192.0.2.9/24",
 	  .otherwise = "the endpoint, when that is an address; the prefix length of the interface",
 	  .help = "The virtual IP: a free address of the nodes' network, with or without its prefix "
-		  "length." },
+		  "length. Or a list of two, one of IPv4 and one of IPv6, which move together." },
 	{ .name = "interface", .type = INV_STR, .offset = offsetof(struct inventory, vip.interface),
 	  .rule = &inv_interface_rule, .example = "eth0",
 	  .otherwise = "on each node the one that carries the node's address",
@@ -205,6 +210,11 @@ const struct inv_key inv_root_keys[] = {
 	  .otherwise = "none", .help = "The other nodes, with the same keys." },
 	{ .name = "ssh", .type = INV_MAP, .offset = offsetof(struct inventory, ssh), .keys = ssh_keys,
 	  .help = "How to reach the nodes; a node's own ssh overrides it key by key." },
+	{ .name = "loadBalancer", .type = INV_CHOICE, .offset = offsetof(struct inventory, load_balancer),
+	  .choices = balancers, .fallback = "none",
+	  .help = "With haproxy every control-plane node runs HAProxy on the endpoint's port, and all API servers "
+		  "are active behind the virtual IP. They need another port than the endpoint, as they share the "
+		  "nodes: endpoint ADDRESS:8443, or localAPIEndpoint.bindPort in the kubeadm documents." },
 	{ .name = "vip", .type = INV_MAP, .offset = 0, .keys = vip_keys,
 	  .help = "How the endpoint stays up when a node does not." },
 	{ .name = "kubeadm", .type = INV_MAP, .offset = 0, .keys = kubeadm_keys,

@@ -56,6 +56,7 @@ extern const struct inv_rule inv_host_rule;       /* address or DNS name */
 extern const struct inv_rule inv_endpoint_rule;   /* HOST[:PORT] */
 extern const struct inv_rule inv_vip_rule;        /* ADDRESS[/PREFIX] */
 extern const struct inv_rule inv_version_rule;
+extern const struct inv_rule inv_image_rule;
 extern const struct inv_rule inv_user_rule;
 extern const struct inv_rule inv_interface_rule;
 extern const struct inv_rule inv_password_rule;

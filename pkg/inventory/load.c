@@ -137,15 +137,42 @@ static void complete_version(struct inv_reader *r, struct inventory *inv)
 	inv->kubernetes_version = r->strings.v[r->strings.n - 1];
 }
 
-static void split_vip(struct inv_reader *r, struct inventory *inv)
+/* ADDRESS[/PREFIX], len characters. */
+static const char *split_prefix(struct inv_reader *r, const char *text, size_t len, int *prefix)
 {
-	const char *slash = inv->vip.address ? strchr(inv->vip.address, '/') : NULL;
+	const char *slash = memchr(text, '/', len);
 
-	if (!slash)
-		return;
-	inv->vip.prefix = atoi(slash + 1);
-	strs_printf(&r->strings, "%.*s", (int)(slash - inv->vip.address), inv->vip.address);
-	inv->vip.address = r->strings.v[r->strings.n - 1];
+	*prefix = slash ? atoi(slash + 1) : 0;
+	strs_printf(&r->strings, "%.*s", (int)(slash ? slash - text : (long)len), text);
+	return r->strings.v[r->strings.n - 1];
+}
+
+/* Of two, the first is that of the family which the first node's address has: VRRP speaks that. */
+static int split_vip(struct inv_reader *r, const struct yaml_node *root, struct inventory *inv, struct err *err)
+{
+	const char *text = inv->vip.address, *comma = text ? strchr(text, ',') : NULL;
+	const char *first = text;
+	unsigned char bytes[16];
+	int prefix, own = inv_address(inv->nodes[0].address, bytes);
+
+	if (!text)
+		return 0;
+	inv->vip.address = split_prefix(r, first, comma ? (size_t)(comma - first) : strlen(first), &inv->vip.prefix);
+	if (!comma)
+		return 0;
+	inv->vip.second = split_prefix(r, comma + 1, strlen(comma + 1), &inv->vip.second_prefix);
+	if (strchr(comma + 1, ',') || inv_address(inv->vip.address, bytes) == inv_address(inv->vip.second, bytes))
+		return yaml_error(r->stream, yaml_find(root, "vip.address"), err, "address must be one virtual IP, or "
+				  "a list of one of IPv4 and one of IPv6");
+	if (own && own == inv_address(inv->vip.second, bytes)) {
+		prefix = inv->vip.prefix;
+		first = inv->vip.address;
+		inv->vip.address = inv->vip.second;
+		inv->vip.prefix = inv->vip.second_prefix;
+		inv->vip.second = first;
+		inv->vip.second_prefix = prefix;
+	}
+	return 0;
 }
 
 static int check_endpoint(const struct inv_reader *r, const struct yaml_node *root,
@@ -162,7 +189,8 @@ static int check_endpoint(const struct inv_reader *r, const struct yaml_node *ro
 				  "which virtual IP it stands for", inv->endpoint_host);
 	if (!inv->vip.address)
 		inv->vip.address = inv->endpoint_host;
-	if (numeric && !inv_same_host(inv->endpoint_host, inv->vip.address))
+	if (numeric && !inv_same_host(inv->endpoint_host, inv->vip.address) &&
+	    !(inv->vip.second && inv_same_host(inv->endpoint_host, inv->vip.second)))
 		return yaml_error(r->stream, endpoint, err, "the endpoint '%s' is not the virtual IP '%s' of "
 				  "vip.address: use that address or a DNS name for it", inv->endpoint_host,
 				  inv->vip.address);
@@ -176,6 +204,12 @@ static int check_vrrp(const struct inv_reader *r, const struct yaml_node *root,
 	const struct yaml_node *advert = yaml_find(root, "vip.advertInterval");
 	unsigned char bytes[16];
 
+	if (inv->load_balancer == INV_LB_HAPROXY && inv->vip.provider != INV_VIP_KEEPALIVED)
+		return yaml_error(r->stream, yaml_find(root, "loadBalancer"), err, "haproxy stands behind a virtual IP "
+				  "of keepalived: vip.provider must be that");
+	if (inv->vip.provider == INV_VIP_KUBE_VIP && (inv->vip.second || !inv->vip.interface))
+		return yaml_error(r->stream, yaml_find(root, "vip.provider"), err, "kube-vip needs vip.interface, and "
+				  "carries one virtual IP");
 	if (inv->vip.provider != INV_VIP_KEEPALIVED)
 		return 0;
 	if (inv->vip.password && inv_address(inv->vip.address, bytes) == AF_INET6)
@@ -204,6 +238,7 @@ static int check_vip(const struct inv_reader *r, const struct yaml_node *root,
 		int own = inv_address(node->address, bytes);
 
 		if (inv_same_host(node->address, inv->vip.address) ||
+		    (inv->vip.second && inv_same_host(node->address, inv->vip.second)) ||
 		    inv_same_host(node->address, inv->endpoint_host))
 			return yaml_error(r->stream, at, err, "node %s has the address of the endpoint: the "
 					  "virtual IP must be an address of its own", node->name);
@@ -253,9 +288,8 @@ static int read_cluster(struct inv_reader *r, struct inventory *inv, struct err 
 	    check_password(r, root, &inv->ssh, err) < 0)
 		return -1;
 	split_endpoint(r, inv);
-	split_vip(r, inv);
 	complete_version(r, inv);
-	if (read_nodes(r, root, inv, err) < 0 || check_unique(r, root, inv, err) < 0 ||
+	if (read_nodes(r, root, inv, err) < 0 || split_vip(r, root, inv, err) < 0 || check_unique(r, root, inv, err) < 0 ||
 	    check_endpoint(r, root, inv, err) < 0 || check_vip(r, root, inv, err) < 0 ||
 	    check_vrrp(r, root, inv, err) < 0)
 		return -1;

@@ -193,12 +193,12 @@ static int read_hops(struct inv_reader *r, const struct yaml_node *n, const stru
 	int count = 0;
 
 	for (const struct yaml_node *i = first; i; i = n->type == YAML_SEQ ? i->next : NULL) {
-		bool none = i == n && i->type == YAML_SCALAR && !strcmp(i->value, k->word);
+		bool none = i == n && i->type == YAML_SCALAR && k->word && !strcmp(i->value, k->word);
 
 		if (!none && read_text(r, i, k->name, k->rule, false, &value, err) < 0)
 			return -1;
 		if (++count > HOPS_MAX)
-			return yaml_error(r->stream, i, err, "%s has more than %d hops", k->name, HOPS_MAX);
+			return yaml_error(r->stream, i, err, "%s has more than %d items", k->name, HOPS_MAX);
 		if (!none)
 			buf_printf(&all, "%s%s", all.len ? "," : "", value);
 	}

@@ -318,6 +318,14 @@ const struct inv_rule inv_vip_rule = {
 	"an IPv4 or IPv6 address, with or without a prefix length: 10.0.0.9 or 10.0.0.9/24", NULL,
 	is_vip,
 };
+static bool is_image(const char *s)
+{
+	return *s && *s != '-' && strlen(s) <= 255 && !s[strspn(s, LETTERS CAPITALS DIGITS "._/:@-")];
+}
+
+const struct inv_rule inv_image_rule = {
+	"an image as registry/name:tag", "^[A-Za-z0-9._/:@][A-Za-z0-9._/:@-]*$", is_image,
+};
 const struct inv_rule inv_version_rule = {
 	"a version as v1.20.2, or stable, or the stable one of a line as stable-1.31", NULL, is_version,
 };

@@ -127,6 +127,16 @@ static int parse_check(struct facts *f, const char *value, struct err *err)
 	return parse_file(&f->check_script, &f->has_check_script, value, err);
 }
 
+static int parse_haproxy(struct facts *f, const char *value, struct err *err)
+{
+	return parse_file(&f->haproxy_cfg, &f->has_haproxy_cfg, value, err);
+}
+
+static int parse_kube_vip(struct facts *f, const char *value, struct err *err)
+{
+	return parse_file(&f->kube_vip, &f->has_kube_vip, value, err);
+}
+
 static int parse_cri(struct facts *f, const char *value, struct err *err)
 {
 	(void)err;
@@ -165,6 +175,14 @@ static const struct key {
 	{ "file_check_apiserver.sh", FUNCTION, 0, NULL, parse_check },
 	{ "mode_keepalived.conf", MODE, offsetof(struct facts, keepalived_conf_mode), NULL, NULL },
 	{ "mode_check_apiserver.sh", MODE, offsetof(struct facts, check_script_mode), NULL, NULL },
+	{ "keepalived_conf", TEXT, offsetof(struct facts, keepalived_conf_path), NULL, NULL },
+	{ "haproxy", TEXT, offsetof(struct facts, haproxy), NULL, NULL },
+	{ "haproxy_enabled", FLAG, offsetof(struct facts, haproxy_enabled), "enabled", NULL },
+	{ "haproxy_active", FLAG, offsetof(struct facts, haproxy_active), "active", NULL },
+	{ "haproxy_untouched", FLAG, offsetof(struct facts, haproxy_cfg_packaged), "yes", NULL },
+	{ "file_haproxy.cfg", FUNCTION, 0, NULL, parse_haproxy },
+	{ "mode_haproxy.cfg", MODE, offsetof(struct facts, haproxy_cfg_mode), NULL, NULL },
+	{ "file_kube-vip.yaml", FUNCTION, 0, NULL, parse_kube_vip },
 	{ "keepalived_untouched", FLAG, offsetof(struct facts, keepalived_conf_packaged), "yes", NULL },
 	{ "cri_socket", FUNCTION, 0, NULL, parse_cri },
 	{ "kubelet_enabled", FLAG, offsetof(struct facts, kubelet_enabled), "enabled", NULL },
@@ -301,6 +319,8 @@ void facts_release(struct facts *f)
 	strs_release(&f->listening);
 	buf_wipe(&f->keepalived_conf);
 	buf_release(&f->check_script);
+	buf_release(&f->haproxy_cfg);
+	buf_release(&f->kube_vip);
 	memset(f, 0, sizeof(*f));
 }
 

@@ -22,9 +22,11 @@ struct facts_file {
 };
 
 struct facts {
-	char *hostname, *machine_id, *os, *os_id, *keepalived, *kubelet, *kubeadm_text;
+	char *hostname, *machine_id, *os, *os_id, *keepalived, *haproxy, *kubelet, *kubeadm_text;
 	struct kubeadm_version kubeadm; /* when kubeadm_text is not empty */
 	bool systemd, keepalived_enabled, keepalived_active, kubelet_enabled;
+	bool haproxy_enabled, haproxy_active, haproxy_cfg_packaged;
+	char *keepalived_conf_path; /* keepalived.conf, or a file of our own that somebody else's includes */
 	bool keepalived_conf_packaged; /* keepalived.conf is as its package ships it */
 	int swaps;
 	char *vip_answers;        /* yes, no, unknown, or "" when there is none to ask for */
@@ -41,6 +43,9 @@ struct facts {
 	struct buf keepalived_conf, check_script; /* as they are; the first holds a secret */
 	bool has_keepalived_conf, has_check_script;
 	unsigned keepalived_conf_mode, check_script_mode;
+	struct buf haproxy_cfg, kube_vip;
+	bool has_haproxy_cfg, has_kube_vip;
+	unsigned haproxy_cfg_mode;
 	struct facts_file *pki;
 	size_t npki;
 	int64_t clock_early_ms, clock_late_ms; /* the node's clock minus ours lies between these */

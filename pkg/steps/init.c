@@ -52,6 +52,8 @@ int steps_render_init(const struct steps_run *run, const struct steps_node *n, s
 	strs_add(&sans, run->inv->endpoint_host);
 	if (run->inv->vip.address && !strs_has(&sans, run->inv->vip.address))
 		strs_add(&sans, run->inv->vip.address);
+	if (run->inv->vip.second)
+		strs_add(&sans, run->inv->vip.second);
 	const struct kubeadm_init in = {
 		.kubeadm = n->facts.kubeadm, .kubernetes_version = version,
 		.cluster_name = run->inv->name, .endpoint = run->inv->endpoint,

@@ -21,6 +21,8 @@ static char *missing(const struct steps_node *n)
 
 	if (!*f->keepalived && n->inv->control_plane && steps_uses_keepalived(n->run))
 		strs_add(&l, "keepalived");
+	if (!*f->haproxy && n->inv->control_plane && steps_uses_haproxy(n->run))
+		strs_add(&l, "haproxy");
 	if (!*f->kubeadm_text)
 		strs_add(&l, "kubeadm");
 	if (!*f->kubelet)

@@ -16,7 +16,7 @@
 #include "tmpl/tmpl.h"
 
 #define DIR "/etc/keepalived"
-#define CONF DIR "/keepalived.conf"
+#define CONF DIR "/keepalived.conf" /* unless facts tell of another */
 #define STAGED DIR "/.keepalived.conf.hactl"
 #define CHECK HA_CHECK_SCRIPT
 #define STAGED_CHECK DIR "/.check_apiserver.sh.hactl"
@@ -32,6 +32,11 @@ static bool runs_keepalived(const struct plan_node *p)
 	return n->inv->control_plane && n->remote && steps_uses_keepalived(n->run);
 }
 
+static const char *conf_path(const struct facts *f)
+{
+	return f->keepalived_conf_path && *f->keepalived_conf_path ? f->keepalived_conf_path : CONF;
+}
+
 static bool same(const struct buf *a, const struct buf *b)
 {
 	return a->len == b->len && !memcmp(buf_str(a), buf_str(b), a->len);
@@ -42,7 +47,7 @@ static void show_changes(struct plan_node *p, const struct buf *conf, const stru
 	const struct facts *f = &steps_node(p)->facts;
 
 	if (!f->has_keepalived_conf || !same(conf, &f->keepalived_conf))
-		steps_diff(p, CONF, &f->keepalived_conf, conf);
+		steps_diff(p, conf_path(f), &f->keepalived_conf, conf);
 	if (!f->has_check_script || !same(script, &f->check_script))
 		steps_diff(p, CHECK, &f->check_script, script);
 	if (!f->keepalived_enabled || !f->keepalived_active)
@@ -119,7 +124,9 @@ static int apply_switch(struct plan_node *p, struct err *err)
 	struct steps_node *n = steps_node(p);
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 	auto_free char *foreign = steps_foreign_files(n);
-	const struct remote_var vars[] = { { "dir", DIR }, { "foreign", foreign }, { NULL, NULL } };
+	const struct remote_var vars[] = {
+		{ "dir", DIR }, { "foreign", foreign }, { "conf", conf_path(&n->facts) }, { NULL, NULL },
+	};
 	const struct remote_cmd cmd = { .script = tmpl_text("keepalived-switch.sh"), .vars = vars };
 
 	n->stale = true;

@@ -54,11 +54,12 @@ static void check_programs(struct steps_node *n)
 		bool needed;
 	} programs[] = {
 		{ "keepalived", f->keepalived, n->inv->control_plane && steps_uses_keepalived(n->run) },
+		{ "haproxy", f->haproxy, n->inv->control_plane && steps_uses_haproxy(n->run) },
 		{ "kubeadm", f->kubeadm_text, true },
 		{ "kubelet", f->kubelet, true },
 	};
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
 		auto_free char *command = steps_install_command(f, programs[i].name);
 		auto_free char *fix = NULL;
 
@@ -102,7 +103,7 @@ static const char *remains_of(const struct steps_node *n, const char **check)
 	if (f->has_kubelet_conf)
 		return "/etc/kubernetes/kubelet.conf";
 	*check = "DirAvailable--etc-kubernetes-manifests";
-	if (*f->manifests)
+	if (*f->manifests && !(steps_uses_kube_vip(n->run) && !strcmp(f->manifests, "kube-vip.yaml ")))
 		return "/etc/kubernetes/manifests";
 	*check = "DirAvailable--var-lib-etcd";
 	if (f->has_etcd_data && n->inv->control_plane && !n->run->kubeadm.external_etcd)
@@ -222,6 +223,20 @@ char *steps_foreign_files(const struct steps_node *n)
 	if (f->has_check_script && !strstr(buf_str(&f->check_script), "\n# Written by hactl"))
 		strs_add(&l, "check_apiserver.sh");
 	return strs_join(&l, " ");
+}
+
+/* HAProxy's port, on members too: it may be asked for later. */
+static void check_balancer(struct steps_node *n)
+{
+	int port = n->run->inv->endpoint_port;
+	const char *who = facts_listener(&n->facts, port);
+
+	if (who && strcmp(who, "haproxy"))
+		PROBLEM(n, "stop it, or choose another port for the endpoint", "the endpoint's port %d is taken by '%s'",
+			port, *who ? who : "another program");
+	if (steps_foreign_haproxy(n) && !n->run->opt.force)
+		PROBLEM(n, "--force replaces it and keeps a copy beside it",
+			"/etc/haproxy/haproxy.cfg was written by somebody else");
 }
 
 static void check_foreign_files(struct steps_node *n)
@@ -353,6 +368,8 @@ static void check_node(struct steps_node *n)
 		check_vip(n);
 	if (vip)
 		check_foreign_files(n);
+	if (vip && steps_uses_haproxy(n->run))
+		check_balancer(n);
 }
 
 static int look_preflight(struct plan_node *p, bool *done, struct err *err)

@@ -44,15 +44,22 @@ static void list_pki(struct steps_run *run)
 			strs_add(&run->pki_names, etcd[i]);
 }
 
-/* keepalived moves an address, not a port: clients of the VIP meet the API server itself. */
+/* keepalived moves an address, not a port: clients of the VIP meet the API server itself, or the
+ * HAProxy that shares the node with it. */
 static int check_port(const struct steps_run *run, struct err *err)
 {
-	if (run->inv->endpoint_port == run->kubeadm.bind_port || !steps_uses_keepalived(run))
+	const char *whose = run->inv->kubeadm.config ? run->inv->kubeadm.config : "kubeadm's default";
+	bool equal = run->inv->endpoint_port == run->kubeadm.bind_port;
+
+	if (run->inv->vip.provider == INV_VIP_NONE || equal != steps_uses_haproxy(run))
 		return 0;
+	if (equal)
+		return err_set(err, ERR_CONFIG,
+			       "HAProxy on the endpoint's port %d of %s and the API server (localAPIEndpoint.bindPort of %s) share the nodes and cannot share the port; use endpoint '%s:8443', or another bindPort",
+			       run->kubeadm.bind_port, run->inv->path, whose, run->inv->endpoint_host);
 	return err_set(err, ERR_CONFIG,
-		       "the endpoint '%s' of %s has port %d, but the API servers listen on %d (localAPIEndpoint.bindPort of %s); with keepalived both must be the same",
-		       run->inv->endpoint, run->inv->path, run->inv->endpoint_port, run->kubeadm.bind_port,
-		       run->inv->kubeadm.config ? run->inv->kubeadm.config : "kubeadm's default");
+		       "the endpoint '%s' of %s has port %d, but the API servers listen on %d (localAPIEndpoint.bindPort of %s); behind a virtual IP both must be the same, unless loadBalancer is haproxy",
+		       run->inv->endpoint, run->inv->path, run->inv->endpoint_port, run->kubeadm.bind_port, whose);
 }
 
 int steps_run_init(struct steps_run *run, const struct inventory *inv,

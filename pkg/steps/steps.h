@@ -118,6 +118,9 @@ extern const struct plan_phase steps_quorum;     /* etcd keeps its quorum while 
 extern const struct plan_phase steps_password;   /* of VRRP, and its version */
 extern const struct plan_phase steps_keepalived; /* configuration staged and tested on every node */
 extern const struct plan_phase steps_switch;     /* and taken by all at the same time; the service */
+extern const struct plan_phase steps_haproxy;    /* in front of all API servers, where asked for */
+extern const struct plan_phase steps_kube_vip_first; /* on the node that founds the cluster */
+extern const struct plan_phase steps_kube_vip;   /* on every control-plane node that is a member */
 extern const struct plan_phase steps_vip;        /* held by exactly one node */
 extern const struct plan_phase steps_init;       /* kubeadm init on the seed */
 extern const struct plan_phase steps_read_pki;   /* from the seed, checked */
@@ -151,6 +154,8 @@ bool steps_is_target(const struct plan_node *n);
 bool steps_would_reset(const struct steps_node *n); /* what was begun there is taken away by steps_clean */
 bool steps_in_cluster(const struct steps_node *n); /* kubelet.conf, and the API lists it */
 bool steps_uses_keepalived(const struct steps_run *run);
+bool steps_uses_haproxy(const struct steps_run *run);
+bool steps_uses_kube_vip(const struct steps_run *run);
 
 /* Reads the list of nodes through the endpoint, unless it was read just now; the caller holds
  * the lock where nodes work at once. */
@@ -174,6 +179,9 @@ int steps_vrrp_silence_ms(const struct steps_run *run);
 /* The files that a node's keepalived shall have, once peers and password are known. */
 int steps_render_keepalived(const struct steps_run *run, const struct steps_node *n, struct buf *conf,
 			    struct buf *check, struct err *err) MUST_CHECK;
+int steps_render_haproxy(const struct steps_run *run, struct buf *out, struct err *err) MUST_CHECK;
+int steps_render_kube_vip(const struct steps_run *run, const struct steps_node *n, const char *kubeconfig,
+			  struct buf *out, struct err *err) MUST_CHECK;
 int steps_render_init(const struct steps_run *run, const struct steps_node *n, struct buf *out,
 		      struct err *err) MUST_CHECK;
 /* token NULL: one that anybody sees is none. */
@@ -212,6 +220,7 @@ int steps_resolve(struct steps_node *n, struct err *err) MUST_CHECK;
 /* The address that the VIP joins on its interface, or NULL. */
 const struct facts_addr *steps_vip_neighbour(const struct steps_node *n);
 char *steps_foreign_files(const struct steps_node *n);
+bool steps_foreign_haproxy(const struct steps_node *n);
 
 /* What installs a package on such a system, as a command line; caller frees. */
 char *steps_install_command(const struct facts *f, const char *package);

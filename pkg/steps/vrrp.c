@@ -19,6 +19,28 @@ static char *copy(const char *s)
 	return c;
 }
 
+static int usual_prefix(const char *address)
+{
+	return strchr(address, ':') ? 64 : 24;
+}
+
+/* That of the interface's address in whose subnet the second VIP is. */
+static int second_prefix(const struct steps_run *run, const struct steps_node *n, const char *interface)
+{
+	const char *second = run->inv->vip.second;
+
+	if (!second || run->inv->vip.second_prefix)
+		return run->inv->vip.second_prefix;
+	for (size_t i = 0; n && interface && i < n->facts.naddrs; i++) {
+		const struct facts_addr *a = &n->facts.addrs[i];
+
+		if (!strcmp(a->interface, interface) && !facts_same_address(a->address, second) &&
+		    facts_same_subnet(a->address, second, a->prefix))
+			return a->prefix;
+	}
+	return usual_prefix(second);
+}
+
 static void fill_peer(const struct steps_run *run, const struct inv_node *inv, struct ha_peer *peer)
 {
 	const struct steps_node *n = NULL;
@@ -34,8 +56,10 @@ static void fill_peer(const struct steps_run *run, const struct inv_node *inv, s
 		.address = copy(n && n->address ? n->address : inv->address),
 		.interface = copy(run->inv->vip.interface ? run->inv->vip.interface :
 				  a ? a->interface : STEPS_NO_INTERFACE),
+		.second_prefix = second_prefix(run, n, run->inv->vip.interface ? run->inv->vip.interface :
+					       a ? a->interface : NULL),
 		.prefix = run->inv->vip.prefix ? run->inv->vip.prefix : a ? a->prefix :
-			  strchr(run->inv->vip.address, ':') ? 64 : 24,
+			  usual_prefix(run->inv->vip.address),
 	};
 }
 
@@ -43,7 +67,7 @@ void steps_fill_peers(struct steps_run *run)
 {
 	size_t n = run->inv->ncontrol_plane;
 
-	if (run->peers || !steps_uses_keepalived(run))
+	if (run->peers || run->inv->vip.provider == INV_VIP_NONE)
 		return;
 	run->peers = calloc(n, sizeof(*run->peers));
 	if (!run->peers)
@@ -82,19 +106,52 @@ int steps_vrrp_silence_ms(const struct steps_run *run)
 	return 3 * t.advert_ms + (t.version == 3 ? t.advert_ms : 1000);
 }
 
+/* All but what differs from node to node. */
+static struct ha_vip describe_vip(const struct steps_run *run)
+{
+	const struct inventory *inv = run->inv;
+
+	return (struct ha_vip){
+		.address = inv->vip.address, .second = inv->vip.second,
+		.virtual_router_id = inv->vip.virtual_router_id, .unicast = inv->vip.unicast,
+		.password = run->vrrp_password, .timing = steps_vrrp_timing(inv, run->vrrp_version),
+		.api_port = run->kubeadm.bind_port, .peers = run->peers, .npeers = run->npeers,
+		.balancer_port = steps_uses_haproxy(run) ? inv->endpoint_port : 0,
+	};
+}
+
+/* Is the file that hactl writes there included by one of somebody else? */
+static bool is_included(const struct facts *f)
+{
+	const char *path = f->keepalived_conf_path;
+
+	return path && *path && strcmp(path, "/etc/keepalived/keepalived.conf");
+}
+
+int steps_render_haproxy(const struct steps_run *run, struct buf *out, struct err *err)
+{
+	const struct ha_vip vip = describe_vip(run);
+
+	return ha_haproxy_cfg(&vip, out, err);
+}
+
+int steps_render_kube_vip(const struct steps_run *run, const struct steps_node *n, const char *kubeconfig,
+			  struct buf *out, struct err *err)
+{
+	const struct ha_vip vip = describe_vip(run);
+
+	return ha_kube_vip_manifest(&vip, (size_t)(n->inv - run->inv->nodes),
+				    &(struct ha_kube_vip){ run->inv->vip.image, kubeconfig }, out, err);
+}
+
 int steps_render_keepalived(const struct steps_run *run, const struct steps_node *n, struct buf *conf,
 			    struct buf *check, struct err *err)
 {
-	const struct inventory *inv = run->inv;
-	const struct ha_vip vip = {
-		.address = inv->vip.address, .virtual_router_id = inv->vip.virtual_router_id,
-		.password = run->vrrp_password, .unicast = inv->vip.unicast,
-		.timing = steps_vrrp_timing(run->inv, run->vrrp_version),
-		.check_host = n->address ? n->address : n->inv->address,
-		.api_port = run->kubeadm.bind_port, .peers = run->peers, .npeers = run->npeers,
-	};
-	size_t self = (size_t)(n->inv - inv->nodes); /* control-plane nodes come first there */
+	struct ha_vip vip = describe_vip(run);
+	size_t self = (size_t)(n->inv - run->inv->nodes); /* control-plane nodes come first there */
 
+	vip.check_host = n->address ? n->address : n->inv->address;
+	vip.included = is_included(&n->facts);
 	return ha_keepalived_conf(&vip, self, conf, err) < 0 ? -1 : ha_check_script(&vip, self, check, err);
 }
 

@@ -3,7 +3,7 @@
 #
 # Succeeds while the API server of this very node lives; keepalived runs it every 1 s.
 #
-# - Somebody must listen on its port: looked at every 0.2 s, so that a server that stopped is
+# - Somebody must listen on port 6443: looked at every 0.2 s, so that a server that stopped is
 #   noticed at once.  The kernel is asked, nothing is sent: that is never slow, however busy the
 #   machine is, and leaves nothing in the server's log.
 # - It must answer: asked once a run.  One that is only slow has 2 s for it.
@@ -19,8 +19,7 @@ if [ "${1:-}" = holds-vip ]; then # the other question that keepalived.conf has
 	exit
 fi
 
-host='10.230.255.11' port=6443
-at="$host:$port"
+at="10.230.255.11:6443"
 
 listens() { grep -Eqsm1 ':192B 0+:0000 0A ' /proc/net/tcp6 /proc/net/tcp; }
 

@@ -12,15 +12,15 @@
 #include "ha/ha.h"
 
 static const struct ha_peer peers4[] = {
-	{ "m1", "10.230.255.11", "eth0", 24 },
-	{ "m2", "10.230.255.12", "eth0", 24 },
-	{ "m3", "10.230.255.13", "bond0.12", 24 },
+	{ "m1", "10.230.255.11", "eth0", 24, 0 },
+	{ "m2", "10.230.255.12", "eth0", 24, 0 },
+	{ "m3", "10.230.255.13", "bond0.12", 24, 0 },
 };
 
 static const struct ha_peer peers6[] = {
-	{ "m1", "fd00:10:230:255::11", "eth0", 64 },
-	{ "m2", "fd00:10:230:255::12", "eth0", 64 },
-	{ "m3", "fd00:10:230:255::13", "eth0", 64 },
+	{ "m1", "fd00:10:230:255::11", "eth0", 64, 0 },
+	{ "m2", "fd00:10:230:255::12", "eth0", 64, 0 },
+	{ "m3", "fd00:10:230:255::13", "eth0", 64, 0 },
 };
 
 static const struct ha_vip vip4 = {
@@ -57,6 +57,17 @@ static void equals_golden(int (*write)(const struct ha_vip *, size_t, struct buf
 	assert_string_equal(buf_str(&got), buf_str(&want));
 }
 
+static void refused(const struct ha_vip *v, const char *message)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_buf struct buf conf = BUF_INIT;
+
+	assert_int_equal(ha_keepalived_conf(v, 0, &conf, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_non_null(strstr(err.msg, message));
+	assert_int_equal(conf.len, 0);
+}
+
 static void three_nodes_are_each_others_unicast_peers(void **state)
 {
 	(void)state;
@@ -86,6 +97,71 @@ static void nobody_has_a_bonus_where_the_first_node_shall_preempt(void **state)
 	(void)state;
 	v.timing.preempt = true;
 	equals_golden(ha_keepalived_conf, &v, 0, "preempt-m1.conf");
+}
+
+static void a_second_vip_of_the_other_family_moves_along(void **state)
+{
+	struct ha_peer peers[3] = { peers4[0], peers4[1], peers4[2] };
+	struct ha_vip v = vip4;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		peers[i].second_prefix = 64;
+	v.peers = peers;
+	v.second = "fd00:10:230:255::168";
+	equals_golden(ha_keepalived_conf, &v, 1, "both-m2.conf");
+	v.second = "10.230.255.169";
+	refused(&v, "not one of IPv4 and one of IPv6");
+}
+
+static void an_included_file_leaves_the_global_settings_to_others(void **state)
+{
+	struct ha_vip v = vip4;
+
+	(void)state;
+	v.included = true;
+	equals_golden(ha_keepalived_conf, &v, 0, "included-m1.conf");
+}
+
+static int write_haproxy(const struct ha_vip *v, size_t self, struct buf *out, struct err *err)
+{
+	(void)self;
+	return ha_haproxy_cfg(v, out, err);
+}
+
+static void haproxy_has_all_api_servers_and_is_what_the_check_asks(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_buf struct buf out = BUF_INIT;
+	struct ha_vip v = vip4;
+
+	(void)state;
+	v.balancer_port = 8443;
+	equals_golden(write_haproxy, &v, 0, "haproxy.cfg");
+	equals_golden(ha_check_script, &v, 0, "haproxy-m1.sh");
+	v = vip6;
+	v.balancer_port = 8443;
+	equals_golden(write_haproxy, &v, 0, "haproxy-ipv6.cfg");
+	v.balancer_port = 6443;
+	assert_int_equal(ha_haproxy_cfg(&v, &out, &err), -1);
+	assert_non_null(strstr(err.msg, "cannot both listen on port 6443"));
+}
+
+static int write_kube_vip(const struct ha_vip *v, size_t self, struct buf *out, struct err *err)
+{
+	return ha_kube_vip_manifest(v, self, &(struct ha_kube_vip){ "example.com/kube-vip:v0.8.9",
+				    "/etc/kubernetes/admin.conf" }, out, err);
+}
+
+static void kube_vip_is_a_static_pod_on_the_nodes_own_interface(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_buf struct buf out = BUF_INIT;
+
+	(void)state;
+	equals_golden(write_kube_vip, &vip4, 2, "kube-vip-m3.yaml");
+	assert_int_equal(ha_kube_vip_manifest(&vip4, 0, &(struct ha_kube_vip){ "a\"b", "/k" }, &out, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
 }
 
 static void slow_checks_take_a_run_of_whole_seconds(void **state)
@@ -148,17 +224,6 @@ static void files_of_others_are_not_ours(void **state)
 	assert_false(ha_is_ours(""));
 	assert_false(ha_is_ours("! Configuration File for keepalived\n"));
 	assert_false(ha_is_ours("\n# Written by hactl\n"));
-}
-
-static void refused(const struct ha_vip *v, const char *message)
-{
-	auto_err struct err err = ERR_INIT;
-	auto_buf struct buf conf = BUF_INIT;
-
-	assert_int_equal(ha_keepalived_conf(v, 0, &conf, &err), -1);
-	assert_int_equal(err.kind, ERR_CONFIG);
-	assert_non_null(strstr(err.msg, message));
-	assert_int_equal(conf.len, 0);
 }
 
 static void what_would_break_the_file_is_refused(void **state)
@@ -242,6 +307,10 @@ int main(void)
 		cmocka_unit_test(ipv6_takes_version_3_without_a_password),
 		cmocka_unit_test(version_2_has_the_password_and_whole_seconds),
 		cmocka_unit_test(nobody_has_a_bonus_where_the_first_node_shall_preempt),
+		cmocka_unit_test(a_second_vip_of_the_other_family_moves_along),
+		cmocka_unit_test(an_included_file_leaves_the_global_settings_to_others),
+		cmocka_unit_test(haproxy_has_all_api_servers_and_is_what_the_check_asks),
+		cmocka_unit_test(kube_vip_is_a_static_pod_on_the_nodes_own_interface),
 		cmocka_unit_test(slow_checks_take_a_run_of_whole_seconds),
 		cmocka_unit_test(the_script_asks_the_node_itself),
 		cmocka_unit_test(multicast_and_a_single_node_have_no_list_of_peers),

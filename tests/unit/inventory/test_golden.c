@@ -66,6 +66,12 @@ static void show(const struct inventory *inv, struct buf *out)
 	if (inv->vip.advert_ms)
 		buf_printf(out, "vip advert %d check %d fall %d rise %d preempt %d\n", inv->vip.advert_ms,
 			   inv->vip.check_ms, inv->vip.fall, inv->vip.rise, inv->vip.preempt);
+	if (inv->vip.second)
+		buf_printf(out, "vip second %s/%d\n", inv->vip.second, inv->vip.second_prefix);
+	if (inv->load_balancer)
+		buf_printf(out, "load balancer %d\n", inv->load_balancer);
+	if (inv->vip.provider == INV_VIP_KUBE_VIP)
+		buf_printf(out, "kube-vip %s\n", inv->vip.image);
 	buf_printf(out, "kubeadm config %s ignore [%s]\n", word(inv->kubeadm.config), ignored);
 	for (size_t i = 0; i < inv->nnodes; i++)
 		show_node(&inv->nodes[i], out);

@@ -1,0 +1,85 @@
+/* kube-vip as a static pod: before kubeadm init where the cluster is founded, elsewhere after the join,
+ * whose own checks want an empty folder of manifests. */
+#define _GNU_SOURCE
+#include <string.h>
+
+#include "ha/ha.h"
+#include "steps/steps.h"
+
+#define MANIFEST "/etc/kubernetes/manifests/kube-vip.yaml"
+#define ADMIN_CONF "/etc/kubernetes/admin.conf"
+/* From 1.29 on admin.conf may do nothing until kubeadm has said so through the API, which needs the
+ * virtual IP. */
+#define SUPER_ADMIN_CONF "/etc/kubernetes/super-admin.conf"
+
+bool steps_uses_kube_vip(const struct steps_run *run)
+{
+	return run->inv->vip.provider == INV_VIP_KUBE_VIP;
+}
+
+static bool founds(const struct plan_node *p)
+{
+	const struct steps_node *n = steps_node(p);
+
+	return steps_uses_kube_vip(n->run) && n == n->run->seed && n->remote && !n->run->api;
+}
+
+static bool is_member(const struct plan_node *p)
+{
+	const struct steps_node *n = steps_node(p);
+
+	return steps_uses_kube_vip(n->run) && n->inv->control_plane && n->remote && n->target;
+}
+
+static const char *kubeconfig_of(const struct steps_node *n)
+{
+	const struct kubeadm_version *v = &n->facts.kubeadm;
+
+	return !n->run->api && (v->major > 1 || v->minor >= 29) ? SUPER_ADMIN_CONF : ADMIN_CONF;
+}
+
+static int render(struct steps_node *n, struct buf *out, struct err *err)
+{
+	steps_fill_peers(n->run);
+	return steps_render_kube_vip(n->run, n, kubeconfig_of(n), out, err);
+}
+
+static int check_manifest(struct plan_node *p, bool *done, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+	auto_buf struct buf text = BUF_INIT;
+	const struct facts *f = &n->facts;
+
+	if (steps_facts(n, err) < 0 || render(n, &text, err) < 0)
+		return -1;
+	*done = f->has_kube_vip && f->kube_vip.len == text.len && !memcmp(buf_str(&f->kube_vip), buf_str(&text), text.len);
+	if (!*done && p->plan->dry_run)
+		steps_diff(p, MANIFEST, &f->kube_vip, &text);
+	return 0;
+}
+
+static int apply_manifest(struct plan_node *p, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+	auto_buf struct buf text = BUF_INIT;
+
+	if (render(n, &text, err) < 0)
+		return -1;
+	const struct remote_file file = { MANIFEST, text.data, text.len, 0600 };
+
+	n->stale = true;
+	return remote_put(n->remote, &file, 1, NULL, err);
+}
+
+static const struct plan_step first_steps[] = {
+	{ .name = "kube-vip", .title = "kube-vip", .applies = founds, .check = check_manifest, .apply = apply_manifest },
+	{ .name = NULL },
+};
+
+static const struct plan_step member_steps[] = {
+	{ .name = "kube-vip", .title = "kube-vip", .applies = is_member, .check = check_manifest, .apply = apply_manifest },
+	{ .name = NULL },
+};
+
+const struct plan_phase steps_kube_vip_first = { .name = "kube-vip", .steps = first_steps };
+const struct plan_phase steps_kube_vip = { .name = "kube-vip", .steps = member_steps };
