@@ -85,6 +85,6 @@ struct remote *connect_node_as(struct connect *c, const struct inv_node *n, cons
 	struct remote *r = is_this_machine(c, address) ? remote_local() : transport_connect(n, &o, &c->note, err);
 
 	if (r)
-		sudo_prepare(r, n, c->secrets, &c->sudo);
+		sudo_prepare(r, n, way.options.user ? way.options.user : "this user", c->secrets, &c->sudo);
 	return r;
 }

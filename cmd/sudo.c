@@ -30,9 +30,9 @@ static void settle(void *ctx, bool taken)
 
 /* Without a file of its own it is the password of the login, given in the same way: the equal text
  * has a person asked once for both. */
-static struct sudo_source *source_of(const struct inv_node *n, struct ssh_secrets *secrets)
+static struct sudo_source *source_of(const struct inv_node *n, const char *user, struct ssh_secrets *secrets)
 {
-	const char *user = n->ssh.user ? n->ssh.user : "root", *own = n->ssh.sudo_password_file;
+	const char *own = n->ssh.sudo_password_file;
 	const char *given = !own && n->ssh.password_env ? ask_from_environment(n->ssh.password_env) : NULL;
 	struct sudo_source *s = calloc(1, sizeof(*s));
 
@@ -49,8 +49,8 @@ static struct sudo_source *source_of(const struct inv_node *n, struct ssh_secret
 	return s;
 }
 
-void sudo_prepare(struct remote *r, const struct inv_node *n, struct ssh_secrets *secrets,
-		  struct sudo_source **list)
+void sudo_prepare(struct remote *r, const struct inv_node *n, const char *user,
+		  struct ssh_secrets *secrets, struct sudo_source **list)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static const enum remote_root roots[] = {
@@ -61,7 +61,7 @@ void sudo_prepare(struct remote *r, const struct inv_node *n, struct ssh_secrets
 
 	if (r->root == REMOTE_ROOT_NONE) /* root already */
 		return;
-	s = source_of(n, secrets);
+	s = source_of(n, user, secrets);
 	r->root = roots[n->ssh.sudo];
 	r->password = &s->password;
 	pthread_mutex_lock(&lock);

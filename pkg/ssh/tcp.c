@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/resolve.h"
 #include "ssh/session.h"
 
 /* RFC 8305: the next address is tried when the last has not answered for so long. */
@@ -23,23 +24,25 @@ struct race {
 	struct buf failures; /* "ADDRESS: reason, ..." */
 };
 
-static int resolve(const char *host, int port, struct addrinfo **list, struct err *err)
+static int find_addresses(const char *host, int port, int64_t deadline_ms, struct addrinfo **list,
+			  struct err *err)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
 	char service[16];
 	int rc;
 
 	snprintf(service, sizeof(service), "%d", port);
-	rc = getaddrinfo(host, service, &hints, list);
-	if (rc == EAI_NONAME) {
-		hints.ai_flags = AI_ADDRCONFIG;
-		rc = getaddrinfo(host, service, &hints, list);
-	}
-	if (rc)
+	rc = resolve(host, service, deadline_ms, remote_interrupted, list);
+	if (!rc)
+		return 0;
+	if (remote_interrupted())
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	if (rc == EAI_AGAIN && clock_ms() >= deadline_ms)
 		return err_set(err, ERR_CONNECT,
-			       "the name '%s' has no address: %s; check it, or give a numeric address",
-			       host, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
-	return 0;
+			       "no name server answered in time for '%s': check /etc/resolv.conf, or give a "
+			       "numeric address", host);
+	return err_set(err, ERR_CONNECT,
+		       "the name '%s' has no address: %s; check it, or give a numeric address",
+		       host, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
 }
 
 /* Families in turn, each in the resolver's order. */
@@ -167,7 +170,7 @@ int ssh_tcp_connect(const char *host, int port, int64_t deadline_ms, int silence
 	struct addrinfo *list;
 	int winner, fd = -1;
 
-	if (resolve(host, port, &list, err) < 0)
+	if (find_addresses(host, port, deadline_ms, &list, err) < 0)
 		return -1;
 	choose_addresses(&r, list);
 	winner = run_race(&r, host, port, err);

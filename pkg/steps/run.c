@@ -5,9 +5,12 @@
 #include <netdb.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
+#include "base/resolve.h"
 #include "steps/probe.h"
 
+#define RESOLVE_MS 10000
 #define MAX_KUBEADM_CONFIG (4 << 20)
 
 static int load_documents(struct steps_run *run, struct err *err)
@@ -192,11 +195,12 @@ static bool is_usable(const struct addrinfo *a, const struct steps_run *run, con
 
 int steps_resolve(struct steps_node *n, struct err *err)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list = NULL;
 	char text[INET6_ADDRSTRLEN] = "";
-	int rc = getaddrinfo(n->inv->address, NULL, &hints, &list);
+	int rc = resolve(n->inv->address, NULL, clock_ms() + RESOLVE_MS, remote_interrupted, &list);
 
+	if (rc && remote_interrupted())
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	if (rc)
 		return err_set(err, ERR_CONNECT, "'%s' has no address: %s", n->inv->address, gai_strerror(rc));
 	for (struct addrinfo *a = list; a && !n->address; a = a->ai_next) {

@@ -331,6 +331,87 @@ static void a_lost_bastion_is_named(void **state)
 	remote_close(r);
 }
 
+/* A listener that answers no further connection: its queue is full. */
+struct hole {
+	int fds[4], port;
+};
+
+static void hole_open(struct hole *h)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+
+	h->fds[0] = listen_anywhere(&h->port);
+	assert_int_equal(listen(h->fds[0], 0), 0);
+	addr.sin_port = htons((uint16_t)h->port);
+	for (int i = 1; i < 4; i++) {
+		h->fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)!connect(h->fds[i], (struct sockaddr *)&addr, sizeof(addr));
+	}
+}
+
+static void hole_close(struct hole *h)
+{
+	for (int i = 0; i < 4; i++)
+		close(h->fds[i]);
+}
+
+static void a_node_that_does_not_answer_its_bastion_is_told(void **state)
+{
+	auto_way struct way w;
+	struct hole hole;
+
+	(void)state;
+	hole_open(&hole);
+	way_init(&w);
+	w.node.options.port = hole.port;
+	w.node.options.connect_timeout_ms = 1000;
+	assert_refused(&w, "no answer from '127.0.0.1' port", "as seen from the bastion");
+	hole_close(&hole);
+}
+
+static void *connect_in_vain(void *arg)
+{
+	auto_err struct err err = ERR_INIT;
+
+	assert_null(connect_way(arg, &err));
+	assert_int_equal(err.kind, ERR_INTERRUPTED);
+	return NULL;
+}
+
+/* libssh2 opens one channel at a time, and these take as long as the kernel tries. */
+static void dead_nodes_hold_up_no_others(void **state)
+{
+	enum { DEAD = 3, LIVING = 6 };
+	int before = count_in_log(&bastion, "Accepted publickey"), after;
+	pthread_t dead[DEAD], living[LIVING];
+	auto_way struct way w, vain;
+	struct hole hole;
+	void *r;
+
+	(void)state;
+	hole_open(&hole);
+	way_init(&w);
+	way_init(&vain);
+	vain.node.options.port = hole.port;
+	vain.node.options.connect_timeout_ms = 100000;
+	for (int i = 0; i < DEAD; i++)
+		assert_int_equal(pthread_create(&dead[i], NULL, connect_in_vain, &vain), 0);
+	for (int i = 0; i < LIVING; i++)
+		assert_int_equal(pthread_create(&living[i], NULL, connect_and_run, &w), 0);
+	for (int i = 0; i < LIVING; i++) {
+		pthread_join(living[i], &r);
+		assert_non_null(r);
+		remote_close(r);
+	}
+	remote_interrupt(true);
+	for (int i = 0; i < DEAD; i++)
+		pthread_join(dead[i], NULL);
+	remote_interrupt(false);
+	after = count_in_log(&bastion, "Accepted publickey") - before;
+	assert_in_range(after, 2, 2 * DEAD + 2);
+	hole_close(&hole);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, new_share, free_share)
 
 int main(void)
@@ -347,6 +428,8 @@ int main(void)
 		TEST(the_host_key_of_every_hop_is_checked),
 		TEST(the_nodes_own_host_key_is_checked_behind_a_bastion),
 		TEST(a_lost_bastion_is_named),
+		TEST(a_node_that_does_not_answer_its_bastion_is_told),
+		TEST(dead_nodes_hold_up_no_others),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
