@@ -161,7 +161,7 @@ static void a_bastion_may_be_behind_another(void **state)
 	remote_close(r);
 }
 
-enum { MANY = 16 };
+enum { MANY = 8 };
 
 static void *connect_and_run(void *arg)
 {
