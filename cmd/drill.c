@@ -120,12 +120,24 @@ static int judge(const struct drill_report *r, struct err *err)
 	return err_set(err, ERR_UNHEALTHY, "over the budget of %d ms: %s", r->budget_ms, names);
 }
 
+/* Where an answer usually takes this long, an outage of a second cannot be told from a pause. */
+#define BUSY_MS 150
+
+static void warn_of_noise(const struct drill_report *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].counts.median_ms > BUSY_MS)
+			fprintf(stderr, "hactl: note: %s: an answer usually took %d ms: the nodes, or this machine, are so busy that the figures mean little\n",
+				drill_kind_name(r->v[i].kind), r->v[i].counts.median_ms);
+}
+
 static int tell(const struct wish *w, const struct drill_report *r, struct err *err)
 {
 	if (!r->n)
 		return 0;
 	if (!run_is_json(&w->opts->run))
 		drill_report_text(r, stdout);
+	warn_of_noise(r);
 	return w->opts->report ? drill_report_html(r, w->opts->report, err) : 0;
 }
 

@@ -99,14 +99,16 @@ static void draw_axis(struct buf *out, const struct scale *s, double top, double
 	}
 }
 
-static void draw_mark(struct buf *out, const struct scale *s, int64_t ms, double bottom, const char *label)
+/* next_ms: of the mark to the right, or 0; where that is near the label goes to the left. */
+static void draw_mark(struct buf *out, const struct scale *s, int64_t ms, int64_t next_ms, double bottom, const char *label)
 {
 	double x = x_of(s, ms);
+	bool left = x > RIGHT - 60 || (next_ms && x_of(s, next_ms) - x < 60);
 
 	if (!ms)
 		return;
 	buf_printf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"16\" y2=\"%.0f\" class=\"mark\"/>\n", x, x, bottom);
-	text_at(out, x > RIGHT - 60 ? x - 4 : x + 4, 14, x > RIGHT - 60 ? "t e" : "t", label);
+	text_at(out, left ? x - 4 : x + 4, 14, left ? "t e" : "t", label);
 }
 
 /* ---- lanes ---- */
@@ -223,9 +225,9 @@ void drill_svg_timeline(const struct drill_report *r, const struct drill_result 
 		text_at(out, LEFT - 10, y + 13, (int)i == one->node ? "e s" : "e", drill_node_name(r->drill, (int)i));
 		draw_answers(out, &s, log, (unsigned)i + 1, y + 3, LANE - 6);
 	}
-	draw_mark(out, &s, one->break_ms, bottom, "broken");
-	draw_mark(out, &s, one->mend_ms, bottom, "mended");
-	draw_mark(out, &s, one->whole_ms, bottom, "all well");
+	draw_mark(out, &s, one->break_ms, 0, bottom, "broken");
+	draw_mark(out, &s, one->mend_ms, one->whole_ms, bottom, "mended");
+	draw_mark(out, &s, one->whole_ms, 0, bottom, "all well");
 	draw_gaps(out, &s, &one->broken, TOP - 2);
 	draw_gaps(out, &s, &one->mended, TOP - 2);
 	buf_puts(out, "</svg>\n");
