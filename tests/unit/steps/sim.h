@@ -150,7 +150,7 @@ static inline void sim_effect(struct sim_node *n, const char *script)
 		assert_int_equal(sim_kubeadm(n, script), 0);
 	else if (strstr(script, "finish-init"))
 		sim_clean(n, script);
-	else if (strstr(script, "mv -f .keepalived.conf.hactl keepalived.conf")) {
+	else if (strstr(script, "mv -f .keepalived.conf.hactl \"$conf\"")) {
 		mode_t mode;
 		const char *conf = remote_fake_text(n->fake, "/etc/keepalived/.keepalived.conf.hactl", &mode);
 		const char *check = remote_fake_text(n->fake, "/etc/keepalived/.check_apiserver.sh.hactl", &mode);
