@@ -2,7 +2,6 @@
 #include "remote/remote.h"
 
 #include <ctype.h>
-#include <signal.h>
 #include <string.h>
 
 #include "remote/root.h"

@@ -2,6 +2,7 @@
 #include "ssh/session.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -103,9 +104,36 @@ static ssize_t receive(libssh2_socket_t fd, void *data, size_t len, int flags, v
 	return n;
 }
 
+/* libssh2 frees packets with passwords and answers in them as they are. */
+static LIBSSH2_ALLOC_FUNC(allocate)
+{
+	(void)abstract;
+	return malloc(count);
+}
+
+static LIBSSH2_FREE_FUNC(wipe)
+{
+	(void)abstract;
+	if (ptr)
+		explicit_bzero(ptr, malloc_usable_size(ptr));
+	free(ptr);
+}
+
+static LIBSSH2_REALLOC_FUNC(reallocate)
+{
+	size_t had = ptr ? malloc_usable_size(ptr) : 0;
+	void *grown = malloc(count);
+
+	if (grown && ptr)
+		memcpy(grown, ptr, had < count ? had : count);
+	if (grown)
+		wipe(ptr, abstract);
+	return grown;
+}
+
 static int open_library(struct ssh_session *s, const struct strs *types, struct err *err)
 {
-	s->lib = libssh2_session_init_ex(NULL, NULL, NULL, s);
+	s->lib = libssh2_session_init_ex(allocate, wipe, reallocate, s);
 	if (!s->lib)
 		abort();
 	libssh2_session_set_blocking(s->lib, 0);

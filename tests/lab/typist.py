@@ -3,7 +3,7 @@
 
 Each PATTERN (a regular expression) that appears is answered, SECONDS later, by the next ANSWER that was
 given for it and Enter; ANSWER '^C' is that key alone. What the terminal shows goes to stdout; the last line says whether its echo is on. The exit status
-is CMD's, 99 after 60 s.
+is CMD's, 99 after 120 s.
 """
 import os, pty, re, select, signal, sys, termios, time
 
@@ -27,7 +27,7 @@ def main():
     if not pid:
         attach(slave)
         os.execvp(command[0], command)
-    shown, seen, end, done = "", 0, time.time() + 60, 0
+    shown, seen, end, done = "", 0, time.time() + 120, 0
     while True:
         if not done:
             done, status = os.waitpid(pid, os.WNOHANG)
