@@ -192,7 +192,7 @@ printf '\n%s\n' "$hactl_nonce"
 printf '\n%s\n' "$hactl_nonce" >&2
 
 for tool in tar sha256sum stat; do
-	command -v "$tool" >/dev/null || fail "'$tool' is missing: install it"
+	command -v "$tool" >/dev/null || exit 69 # remote-put-plain.sh does without
 done
 read_list
 choose

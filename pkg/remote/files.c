@@ -13,6 +13,9 @@
 #define MAX_PATH 4095
 #define PUT_TIMEOUT_MS 300000
 #define PUT_MAX_OUTPUT (1 << 20)
+/* To ask first costs a round trip or two and some processes there: as much as sending so much. */
+#define ASK_FROM (256 << 10)
+#define LACKS_TOOLS 69 /* what remote-put.sh says then; EX_UNAVAILABLE */
 
 /* A path stands on a line of its own in the manifest. */
 static int check_path(const char *path, struct err *err)
@@ -34,6 +37,19 @@ static void write_manifest(const struct remote_file *files, size_t n, struct buf
 	for (size_t i = 0; i < n; i++) {
 		pki_sha256(files[i].data, files[i].len, sum);
 		buf_printf(out, "%s %o\n%s\n", sum, files[i].mode & 07777, files[i].path);
+	}
+}
+
+/* As remote-put-plain.sh and remote-same.sh take it. */
+static void write_long_manifest(const struct remote_file *files, const char *const *backups, size_t n,
+				struct buf *out)
+{
+	char sum[65];
+
+	for (size_t i = 0; i < n; i++) {
+		pki_sha256(files[i].data, files[i].len, sum);
+		buf_printf(out, "%s %o %zu\n%s\n%s\n", sum, files[i].mode & 07777, files[i].len,
+			   files[i].path, backups && backups[i] ? backups[i] : "");
 	}
 }
 
@@ -89,31 +105,132 @@ static int put_result(const struct remote_result *res, struct err *err)
 		       said.len ? buf_str(&said) : "the node said nothing", res->status);
 }
 
-int remote_put(struct remote *r, const struct remote_file *files, size_t n, struct strs *changed,
-	       struct err *err)
+/* *lacks: the machine has not what it takes, and nothing was done. */
+static int put_fast(struct remote *r, const struct remote_file *files, size_t n, struct strs *changed,
+		    bool *lacks, struct err *err)
 {
 	auto_buf struct buf manifest = BUF_INIT, script = BUF_INIT;
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 	auto_wipe struct buf stream = BUF_INIT;
+	struct remote_exec e = { .timeout_ms = PUT_TIMEOUT_MS, .max_output = PUT_MAX_OUTPUT };
 	struct frame frame;
 
-	for (size_t i = 0; i < n; i++)
-		if (check_path(files[i].path, err) < 0)
-			return -1;
-	if (!n)
-		return 0;
 	if (frame_init(&frame, err) < 0)
 		return -1;
 	buf_printf(&script, "hactl_nonce=%s hactl_count=%zu\n%s", frame.nonce, n, tmpl_text("remote-put.sh"));
 	write_manifest(files, n, &manifest);
 	write_stream(buf_str(&script), buf_str(&manifest), frame.nonce, files, n, &stream);
+	if (root_exec(r, &frame, &e, &stream, script.len, &res, err) < 0)
+		return -1;
+	*lacks = res.status == LACKS_TOOLS;
+	if (*lacks)
+		return 0;
+	note_changed(buf_str(&res.out), files, n, changed);
+	return put_result(&res, err);
+}
 
+/* backups: as of remote_put_keeping; or NULL. */
+static int put_plain(struct remote *r, const struct remote_file *files, const char *const *backups,
+		     size_t n, struct strs *changed, struct err *err)
+{
+	auto_buf struct buf manifest = BUF_INIT, script = BUF_INIT;
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+	auto_wipe struct buf stream = BUF_INIT;
 	struct remote_exec e = { .timeout_ms = PUT_TIMEOUT_MS, .max_output = PUT_MAX_OUTPUT };
+	struct frame frame;
+	size_t size = 0;
 
+	if (frame_init(&frame, err) < 0)
+		return -1;
+	write_long_manifest(files, backups, n, &manifest);
+	buf_printf(&script, "hactl_nonce=%s hactl_manifest=%zu\n%s", frame.nonce, manifest.len,
+		   tmpl_text("remote-put-plain.sh"));
+	for (size_t i = 0; i < n; i++)
+		size += files[i].len;
+	buf_reserve(&stream, script.len + manifest.len + size + 1);
+	buf_add(&stream, script.data, script.len);
+	buf_add(&stream, manifest.data, manifest.len);
+	for (size_t i = 0; i < n; i++)
+		buf_add(&stream, files[i].data, files[i].len);
 	if (root_exec(r, &frame, &e, &stream, script.len, &res, err) < 0 || put_result(&res, err) < 0)
 		return -1;
 	note_changed(buf_str(&res.out), files, n, changed);
 	return 0;
+}
+
+static int send_files(struct remote *r, const struct remote_file *files, size_t n,
+		      struct strs *changed, struct err *err)
+{
+	bool lacks = false;
+
+	if (put_fast(r, files, n, changed, &lacks, err) < 0)
+		return -1;
+	return lacks ? put_plain(r, files, NULL, n, changed, err) : 0;
+}
+
+/* Leaves out of wanted, a copy of files, what the machine has just so; *n is how many are left. */
+static int leave_out_equal(struct remote *r, struct remote_file *wanted, size_t *n, struct err *err)
+{
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+	auto_buf struct buf manifest = BUF_INIT;
+	const char *line = "";
+	size_t left = 0, i = 0;
+
+	write_long_manifest(wanted, NULL, *n, &manifest);
+
+	const struct remote_var vars[] = { { "manifest", buf_str(&manifest) }, { NULL, NULL } };
+	const struct remote_cmd cmd = { .script = tmpl_text("remote-same.sh"), .vars = vars,
+					.timeout_ms = PUT_TIMEOUT_MS };
+
+	if (remote_check(r, &cmd, &res, err) < 0)
+		return -1;
+	for (line = buf_str(&res.out); i < *n; i++) {
+		bool equal = !strncmp(line, "same\n", 5);
+
+		if (!equal)
+			wanted[left++] = wanted[i];
+		line = strchr(line, '\n') ? strchr(line, '\n') + 1 : "";
+	}
+	*n = left;
+	return 0;
+}
+
+static int ask_and_send(struct remote *r, const struct remote_file *files, size_t n,
+			struct strs *changed, struct err *err)
+{
+	auto_free struct remote_file *wanted = calloc(n, sizeof(*wanted));
+
+	if (!wanted)
+		abort();
+	memcpy(wanted, files, n * sizeof(*wanted));
+	if (leave_out_equal(r, wanted, &n, err) < 0)
+		return -1;
+	return n ? send_files(r, wanted, n, changed, err) : 0;
+}
+
+int remote_put(struct remote *r, const struct remote_file *files, size_t n, struct strs *changed,
+	       struct err *err)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (check_path(files[i].path, err) < 0)
+			return -1;
+		size += files[i].len;
+	}
+	if (!n)
+		return 0;
+	return size < ASK_FROM ? send_files(r, files, n, changed, err) :
+				 ask_and_send(r, files, n, changed, err);
+}
+
+int remote_put_keeping(struct remote *r, const struct remote_file *files, const char *const *backups,
+		       size_t n, struct strs *changed, struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (check_path(files[i].path, err) < 0 || (backups[i] && check_path(backups[i], err) < 0))
+			return -1;
+	return n ? put_plain(r, files, backups, n, changed, err) : 0;
 }
 
 /* One answer of remote-get.sh; *at is moved behind it. */

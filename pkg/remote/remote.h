@@ -128,15 +128,21 @@ struct remote_file {
 };
 
 /*
- * Writes files as root, all or none: one tar stream in one exec, unpacked 0600 into a fresh
- * directory of /run, written beside its place under another name, SHA-256 compared, given owner
- * and mode, and renamed when all the others are as far; a rename that fails takes the others
- * back.  Missing parent directories are made (0755; 0700 below one that is).  Files that are
- * equal (content, mode, owner root) are left alone; the paths of the others are added to
- * changed (may be NULL).  Nothing of a file's content or name is in an argument list.
+ * Writes files as root, all or none: one tar stream in one exec, unpacked 0600 in a fresh
+ * directory beside their places, SHA-256 compared, given owner and mode, brought to the disk, and
+ * renamed when all the others are as far; a rename that fails takes the others back.  Missing
+ * parent directories are made (0755; 0700 below one that is).  Files that are equal (content,
+ * mode, owner root) are left alone; the paths of the others are added to changed (may be NULL).
+ * Where there is much to send, the machine is asked first what it has, and only the rest is sent.
+ * A machine without tar, stat or sha256sum costs one exec more, and needs openssl or shasum.
  */
 int remote_put(struct remote *r, const struct remote_file *files, size_t n, struct strs *changed,
 	       struct err *err) MUST_CHECK;
+
+/* The same; a version of files[i] that is replaced is kept as backups[i] (absolute; NULL: it is
+ * not), which is taken back with the rest. */
+int remote_put_keeping(struct remote *r, const struct remote_file *files, const char *const *backups,
+		       size_t n, struct strs *changed, struct err *err) MUST_CHECK;
 
 /* Reads files as root in one exec; found[i] tells whether paths[i] exists.  contents[i] are
  * appended to, up to max bytes each; wiping them is the caller's. */

@@ -259,6 +259,114 @@ static void a_file_over_the_maximum_is_refused(void **state)
 	assert_non_null(strstr(w->err.msg, "is larger than 4 bytes"));
 }
 
+static void the_version_before_is_kept_where_asked(void **state)
+{
+	struct world *w = *state;
+	auto_free char *a = path_of(w, "a"), *b = path_of(w, "b"), *old_a = path_of(w, "kept/it's a"),
+		       *old_b = path_of(w, "kept/b");
+	struct remote_file files[] = { { a, "1", 1, 0640 }, { b, "2", 1, 0600 } };
+	const char *const backups[] = { old_a, old_b };
+
+	assert_int_equal(remote_put_keeping(w->here, files, backups, 2, NULL, &w->err), 0);
+	assert_int_equal(access(old_a, F_OK), -1);
+	files[0].data = "3";
+	assert_int_equal(remote_put_keeping(w->here, files, backups, 2, &w->changed, &w->err), 0);
+	assert_int_equal(w->changed.n, 1);
+	assert_content(a, "3");
+	assert_content(old_a, "1");
+	assert_int_equal(mode_of(old_a), 0640);
+	assert_int_equal(access(old_b, F_OK), -1);
+	files[0].data = "4";
+	assert_int_equal(remote_put_keeping(w->here, files, backups, 2, NULL, &w->err), 0);
+	assert_content(old_a, "3");
+}
+
+static void a_backup_is_taken_back_with_the_rest(void **state)
+{
+	struct world *w = *state;
+	auto_free char *a = path_of(w, "a"), *old = path_of(w, "old"), *new = path_of(w, "new"), *dir = path_of(w, "new/x");
+	const struct remote_file files[] = {
+		{ a, "2", 1, 0600 }, { new, "", 0, 0600 }, { dir, "", 0, 0600 } };
+	const char *const backups[] = { old, NULL, NULL };
+
+	assert_int_equal(file_write(a, "1", 1, 0640, &w->err), 0);
+	assert_int_equal(file_write(old, "0", 1, 0600, &w->err), 0);
+	assert_int_equal(remote_put_keeping(w->here, files, backups, 3, NULL, &w->err), -1);
+	assert_content(a, "1");
+	assert_content(old, "0");
+	assert_entries(w->dir, 2);
+}
+
+static void much_that_is_there_already_is_not_sent_again(void **state)
+{
+	struct world *w = *state;
+	size_t len = 300000;
+	auto_free char *a = path_of(w, "a"), *b = path_of(w, "b\\ 'c"), *data = calloc(1, len);
+	struct remote_file files[] = { { a, data, len, 0600 }, { b, "2", 1, 0600 } };
+
+	assert_int_equal(remote_put(w->here, files, 2, &w->changed, &w->err), 0);
+	assert_int_equal(w->changed.n, 2);
+	files[1].data = "3";
+	assert_int_equal(remote_put(w->here, files, 2, &w->changed, &w->err), 0);
+	assert_int_equal(w->changed.n, 3);
+	assert_string_equal(w->changed.v[2], b);
+	assert_content(b, "3");
+	files[0].mode = 0644;
+	assert_int_equal(remote_put(w->here, files, 2, &w->changed, &w->err), 0);
+	assert_int_equal(w->changed.n, 4);
+	assert_int_equal(mode_of(a), 0644);
+}
+
+/* The machine with no more programs than a folder holds: the scripts' own PATH is cut out. */
+static int poor_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res, struct err *err)
+{
+	struct poor { struct remote remote; struct remote *here; const char *bin; } *p = (void *)r;
+	auto_buf struct buf input = BUF_INIT;
+	struct remote_exec own = *e;
+	char path[128];
+	int n = snprintf(path, sizeof(path), "PATH=%s", p->bin);
+	static const char usual[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	char *at;
+
+	buf_add(&input, e->input, e->input_len);
+	at = memmem(input.data, input.len, usual, strlen(usual));
+	assert_non_null(at);
+	assert_true((size_t)n <= strlen(usual));
+	memset(at, ' ', strlen(usual));
+	memcpy(at, path, (size_t)n);
+	own.input = input.data;
+	return p->here->ops->exec(p->here, &own, res, err);
+}
+
+static void a_machine_without_tar_and_others_takes_files_too(void **state)
+{
+	static const char *const needed[] = { "sh", "dd", "cp", "mv", "ln", "rm", "rmdir", "mkdir", "chmod", "chown",
+					      "cat", "ls", "id", "openssl", NULL };
+	static const struct remote_ops ops = { .exec = poor_exec };
+	struct world *w = *state;
+	size_t len = 100001;
+	auto_free char *bin = path_of(w, "bin"), *a = path_of(w, "d/a"), *b = path_of(w, "b"), *data = malloc(len);
+	struct { struct remote remote; struct remote *here; const char *bin; } poor = { { .ops = &ops }, w->here, bin };
+	struct remote_file files[] = { { a, data, len, 0640 }, { b, "x\0y\n", 4, 0600 } };
+	auto_buf struct buf back = BUF_INIT;
+	char command[300];
+
+	memset(data, 'x', len);
+	assert_int_equal(mkdir(bin, 0755), 0);
+	for (size_t i = 0; needed[i]; i++) {
+		snprintf(command, sizeof(command), "ln -s \"$(command -v %s)\" %s/", needed[i], bin);
+		assert_int_equal(system(command), 0);
+	}
+	if (remote_put(&poor.remote, files, 2, &w->changed, &w->err) < 0)
+		fail_msg("%s", w->err.msg);
+	assert_int_equal(w->changed.n, 2);
+	assert_int_equal(file_read(a, len, &back, &w->err), 0);
+	assert_int_equal(back.len, len);
+	assert_memory_equal(back.data, data, len);
+	assert_int_equal(mode_of(a), 0640);
+	remote_release(&poor.remote);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -272,6 +380,10 @@ int main(void)
 		TEST(so_do_those_of_other_directories),
 		TEST(a_link_is_replaced_and_what_it_names_is_kept),
 		TEST(a_large_file_arrives_whole),
+		TEST(the_version_before_is_kept_where_asked),
+		TEST(a_backup_is_taken_back_with_the_rest),
+		TEST(much_that_is_there_already_is_not_sent_again),
+		TEST(a_machine_without_tar_and_others_takes_files_too),
 		TEST(a_path_must_be_absolute),
 		TEST(files_are_read_or_found_missing),
 		TEST(a_file_over_the_maximum_is_refused),
