@@ -12,6 +12,7 @@
 /* What ssh cannot say is by which signal. */
 #define KILLED 128
 #define CHECK_MS 5000
+#define UNHOLD_MS 1000
 
 enum { IN, OUT, ERR, CONTROL, LOG, NFDS };
 
@@ -171,12 +172,21 @@ static int move(struct command *c, struct err *err)
 	return 0;
 }
 
-/* Until both outputs have ended and the status is known, or ssh has nothing more to say. */
+static bool has_come_so_far(const struct command *c)
+{
+	return c->e->until && strstr(buf_str(&c->res->out), c->e->until);
+}
+
+/* Until both outputs have ended and the status is known, or ssh has nothing more to say.  1: it has
+ * come as far as it was waited for. */
 static int talk(struct command *c, struct err *err)
 {
-	while (c->fds[OUT].fd >= 0 || c->fds[ERR].fd >= 0 || (c->status < 0 && c->fds[CONTROL].fd >= 0))
+	while (c->fds[OUT].fd >= 0 || c->fds[ERR].fd >= 0 || (c->status < 0 && c->fds[CONTROL].fd >= 0)) {
 		if (check_time(c, err) < 0 || move(c, err) < 0)
 			return -1;
+		if (has_come_so_far(c))
+			return 1;
+	}
 	return c->late ? out_of_time(c, true, err) : 0;
 }
 
@@ -189,23 +199,72 @@ static int finish(struct command *c, struct err *err)
 	return 0;
 }
 
-int openssh_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res,
-		 struct err *err)
+/* 0: it ended; 1: it is to be held, its ends stay open. */
+static int run(struct command *c, struct err *err)
 {
-	struct command c = {
+	int rc = start(c, err);
+
+	if (!rc)
+		rc = talk(c, err);
+	if (!rc)
+		rc = finish(c, err);
+	for (int i = IN; i <= CONTROL && rc < 1; i++)
+		close_end(c, i);
+	return rc;
+}
+
+static struct command command_of(struct remote *r, const struct remote_exec *e, struct remote_result *res)
+{
+	return (struct command){
 		.m = (struct openssh_master *)r,
 		.e = e,
 		.res = res,
 		.deadline_ms = e->timeout_ms ? clock_ms() + e->timeout_ms : INT64_MAX,
 		.status = -1,
 	};
-	int rc = start(&c, err);
+}
 
-	if (!rc)
-		rc = talk(&c, err);
-	if (!rc)
-		rc = finish(&c, err);
-	for (int i = IN; i <= CONTROL; i++)
-		close_end(&c, i);
-	return rc;
+int openssh_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res,
+		 struct err *err)
+{
+	struct command c = command_of(r, e, res);
+
+	return run(&c, err);
+}
+
+/* ---- a command that is held: its ends, nobody in between ---- */
+
+int openssh_hold(struct remote *r, const struct remote_exec *e, struct remote_result *res,
+		 struct err *err)
+{
+	struct command c = command_of(r, e, res);
+	int rc = run(&c, err);
+
+	for (int i = IN; i <= CONTROL && rc == 1; i++)
+		c.m->held[i] = c.fds[i].fd;
+	return rc < 0 ? -1 : 0;
+}
+
+int openssh_beat(struct remote *r)
+{
+	const struct openssh_master *m = (struct openssh_master *)r;
+
+	return m->held[IN] >= 0 && send(m->held[IN], "x\n", 2, MSG_NOSIGNAL | MSG_DONTWAIT) == 2 ? 0 : -1;
+}
+
+/* Waits a moment for its end: it may have something to tidy up. */
+void openssh_unhold(struct remote *r)
+{
+	struct openssh_master *m = (struct openssh_master *)r;
+	struct pollfd p = { .fd = m->held[OUT], .events = POLLIN };
+
+	if (m->held[IN] < 0)
+		return;
+	shutdown(m->held[IN], SHUT_WR);
+	poll(&p, 1, UNHOLD_MS);
+	for (int i = IN; i <= CONTROL; i++) {
+		if (m->held[i] >= 0)
+			close(m->held[i]);
+		m->held[i] = -1;
+	}
 }

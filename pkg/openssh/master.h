@@ -28,6 +28,7 @@ struct openssh_master {
 	char *known_hosts;    /* with the one key that is taken; NULL: those of the options count */
 	struct openssh_process ssh;
 	struct openssh_tunnel *tunnels;
+	int held[4];          /* of a held command: stdin, stdout, stderr, control; the first is -1: none is */
 };
 
 /* process.c.  argv[0] is the program's path.  It leads a session of its own, so that no terminal's
@@ -92,6 +93,10 @@ bool openssh_alive(struct openssh_master *m, int64_t deadline_ms);
 /* exec.c, tunnel.c: the operations of a remote. */
 int openssh_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res,
 		 struct err *err);
+int openssh_hold(struct remote *r, const struct remote_exec *e, struct remote_result *res,
+		 struct err *err);
+int openssh_beat(struct remote *r);
+void openssh_unhold(struct remote *r);
 int openssh_tunnel(struct remote *r, const char *host, int port, int *fd, struct err *err);
 void openssh_tunnels_end(struct openssh_master *m);
 

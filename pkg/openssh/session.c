@@ -67,6 +67,7 @@ static void master_close(struct remote *r)
 {
 	struct openssh_master *m = (struct openssh_master *)r;
 
+	openssh_unhold(r);
 	openssh_tunnels_end(m);
 	openssh_end(&m->ssh);
 	if (m->known_hosts)
@@ -83,7 +84,7 @@ static void master_close(struct remote *r)
 
 static struct openssh_master *master_new(const struct ssh_options *o)
 {
-	static const struct remote_ops ops = { openssh_exec, openssh_tunnel, master_close };
+	static const struct remote_ops ops = { openssh_exec, openssh_tunnel, openssh_hold, openssh_beat, openssh_unhold, master_close };
 	struct openssh_master *m = calloc(1, sizeof(*m));
 
 	if (!m)
@@ -92,6 +93,7 @@ static struct openssh_master *master_new(const struct ssh_options *o)
 	m->remote.root = o->user && strcmp(o->user, "root") ? REMOTE_ROOT_AUTO : REMOTE_ROOT_NONE;
 	m->ssh = (struct openssh_process)OPENSSH_PROCESS_INIT;
 	m->name = name_of(o);
+	memset(m->held, -1, sizeof(m->held));
 	return m;
 }
 

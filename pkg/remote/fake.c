@@ -238,9 +238,26 @@ static void fake_close(struct remote *r)
 	free(f);
 }
 
+/* Whatever it is, it is held. */
+static int fake_hold(struct remote *r, const struct remote_exec *e, struct remote_result *res, struct err *err)
+{
+	struct fake *f = (struct fake *)r;
+
+	if (f->fail_in && !--f->fail_in)
+		return err_set(err, ERR_CONNECT, "the connection is lost");
+	buf_puts(&res->out, e->until);
+	return 0;
+}
+
+static int fake_beat(struct remote *r)
+{
+	(void)r;
+	return 0;
+}
+
 struct remote *remote_fake(void)
 {
-	static const struct remote_ops ops = { fake_exec, NULL, fake_close };
+	static const struct remote_ops ops = { .exec = fake_exec, .hold = fake_hold, .beat = fake_beat, .close = fake_close };
 	struct fake *f = allocate(sizeof(*f));
 
 	f->remote.ops = &ops;

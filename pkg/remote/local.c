@@ -145,6 +145,7 @@ static int check_time(const struct child *c, const struct remote_exec *e, struct
 	return 0;
 }
 
+/* 1: it has come as far as it was waited for. */
 static int talk(struct child *c, const struct remote_exec *e, struct remote_result *res,
 		struct err *err)
 {
@@ -159,6 +160,8 @@ static int talk(struct child *c, const struct remote_exec *e, struct remote_resu
 		for (int i = OUT; i <= ERR; i++)
 			if (c->fds[i].revents && drain(c, i, e, res, err) < 0)
 				return -1;
+		if (e->until && strstr(buf_str(&res->out), e->until))
+			return 1;
 	}
 	return 0;
 }
@@ -197,10 +200,14 @@ static void end_group(pid_t pid)
 		;
 }
 
-static int local_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res,
-		      struct err *err)
+struct local {
+	struct remote remote; /* first: a remote is cast to it */
+	struct child held;    /* pid -1: nothing is */
+};
+
+static struct child child_of(const struct remote_exec *e)
 {
-	struct child c = {
+	return (struct child){
 		.pid = -1,
 		.fds = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } },
 		.input = e->input,
@@ -208,37 +215,95 @@ static int local_exec(struct remote *r, const struct remote_exec *e, struct remo
 		.hold_input = e->hold_input,
 		.deadline_ms = e->timeout_ms ? clock_ms() + e->timeout_ms : INT64_MAX,
 	};
+}
+
+/* 0: it ended; 1: it is to be held, and c is its. */
+static int run(struct child *c, const struct remote_exec *e, struct remote_result *res, struct err *err)
+{
 	int rc, status = 0;
 
-	(void)r;
-	rc = start(&c, e, err);
-	if (!rc && (talk(&c, e, res, err) < 0 || reap(&c, e, &status, err) < 0)) {
-		close_end(&c, IN);
+	*c = child_of(e);
+	rc = start(c, e, err);
+	if (!rc)
+		rc = talk(c, e, res, err);
+	if (rc == 1)
+		return 1;
+	if (c->pid > 0 && (rc < 0 || reap(c, e, &status, err) < 0)) {
+		close_end(c, IN);
 		if (!e->survives)
-			end_group(c.pid);
+			end_group(c->pid);
 		rc = -1;
 	}
 	for (int i = 0; i < 3; i++)
-		close_end(&c, i);
+		close_end(c, i);
 	if (!rc)
 		res->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	return rc;
 }
 
+static int local_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res,
+		      struct err *err)
+{
+	struct child c;
+
+	(void)r;
+	return run(&c, e, res, err);
+}
+
+static int local_hold(struct remote *r, const struct remote_exec *e, struct remote_result *res, struct err *err)
+{
+	struct local *l = (struct local *)r;
+	struct child c;
+	int rc = run(&c, e, res, err);
+
+	if (rc == 1)
+		l->held = c;
+	return rc < 0 ? -1 : 0;
+}
+
+static int local_beat(struct remote *r)
+{
+	const struct local *l = (struct local *)r;
+
+	return l->held.pid > 0 && send(l->held.fds[IN].fd, "x\n", 2, MSG_NOSIGNAL | MSG_DONTWAIT) == 2 ? 0 : -1;
+}
+
+static void local_unhold(struct remote *r)
+{
+	struct local *l = (struct local *)r;
+	struct clock_poll p = clock_poll_start(GRACE_MS, 50);
+	int status;
+
+	if (l->held.pid < 0)
+		return;
+	close_end(&l->held, IN);
+	while (!has_ended(l->held.pid, &status))
+		if (!clock_poll_pause(&p)) {
+			end_group(l->held.pid);
+			break;
+		}
+	for (int i = 0; i < 3; i++)
+		close_end(&l->held, i);
+	l->held.pid = -1;
+}
+
 static void local_close(struct remote *r)
 {
+	local_unhold(r);
 	remote_release(r);
 	free(r);
 }
 
 struct remote *remote_local(void)
 {
-	static const struct remote_ops ops = { local_exec, NULL, local_close };
-	struct remote *r = calloc(1, sizeof(*r));
+	static const struct remote_ops ops = { .exec = local_exec, .hold = local_hold, .beat = local_beat,
+					       .unhold = local_unhold, .close = local_close };
+	struct local *l = calloc(1, sizeof(*l));
 
-	if (!r)
+	if (!l)
 		abort();
-	r->ops = &ops;
-	r->root = geteuid() == 0 ? REMOTE_ROOT_NONE : REMOTE_ROOT_AUTO;
-	return r;
+	l->held.pid = -1;
+	l->remote.ops = &ops;
+	l->remote.root = geteuid() == 0 ? REMOTE_ROOT_NONE : REMOTE_ROOT_AUTO;
+	return &l->remote;
 }

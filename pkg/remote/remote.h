@@ -27,6 +27,7 @@ struct remote_exec {
 	bool survives;           /* shall go on when we give up on it */
 	int timeout_ms;          /* 0: none */
 	size_t max_output;       /* of stdout and stderr each; beyond it is an error */
+	const char *until;       /* of hold: on stdout, it says that the command has come so far */
 	/* Output as it comes, on the calling thread; may be NULL. */
 	void (*on_output)(void *ctx, int fd, const char *data, size_t len);
 	void *ctx;
@@ -49,6 +50,14 @@ struct remote_ops {
 	/* A stream to host:port as seen from the machine; *fd is the caller's to close.  While it
 	 * is open exec waits.  NULL: not possible. */
 	int (*tunnel)(struct remote *r, const char *host, int port, int *fd, struct err *err);
+	/* As exec, but returns as soon as `until` was heard, and leaves the command running beside all
+	 * others with its stdin open; one at a time.  A command that ended before is none that is held:
+	 * its status is set then, and -1 else.  NULL: not possible. */
+	int (*hold)(struct remote *r, const struct remote_exec *e, struct remote_result *res,
+		    struct err *err);
+	/* Sends it a line; -1: it is gone.  Called by another thread than that of exec. */
+	int (*beat)(struct remote *r);
+	void (*unhold)(struct remote *r); /* ends its stdin; nothing held is fine */
 	void (*close)(struct remote *r);
 };
 
@@ -119,6 +128,18 @@ int remote_run(struct remote *r, const struct remote_cmd *cmd, struct remote_res
 /* The same, a status other than 0 is ERR_REMOTE with the last lines of its stderr. */
 int remote_check(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,
 		 struct err *err) MUST_CHECK;
+
+/*
+ * Starts a script as root that goes on beside others until remote_unhold, or until this program or
+ * the connection ends: then its stdin ends.  Its stdin gets a line with each remote_beat.  It tells
+ * that it has come so far by a line "$hactl_nonce held".  1: it does; 0: it ended before, and res
+ * is what it left.  For what shall hold a lock.
+ */
+int remote_hold(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,
+		struct err *err) MUST_CHECK;
+/* From any thread, as long as the remote is open.  -1: it is gone, or cannot be told. */
+int remote_beat(struct remote *r);
+void remote_unhold(struct remote *r);
 
 struct remote_file {
 	const char *path; /* absolute */

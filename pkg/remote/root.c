@@ -129,3 +129,18 @@ int root_exec(struct remote *r, const struct frame *f, struct remote_exec *e, co
 		rc = try_password(r, f, e, body, script_len, res, &again, err);
 	return rc < 0 ? -1 : frame_strip(f, res, err);
 }
+
+int root_hold(struct remote *r, struct remote_exec *e, const struct buf *script,
+	      struct remote_result *res, struct err *err)
+{
+	auto_buf struct buf command = BUF_INIT;
+	auto_wipe struct buf input = BUF_INIT;
+
+	buf_reserve(&input, script->len + r->taken.len + 2);
+	compose_known(r, script->len, &command, &input);
+	buf_add(&input, buf_str(script), script->len);
+	e->command = buf_str(&command);
+	e->input = input.data;
+	e->input_len = input.len;
+	return r->ops->hold(r, e, res, err);
+}

@@ -13,4 +13,8 @@
 int root_exec(struct remote *r, const struct frame *f, struct remote_exec *e, const struct buf *body,
 	      size_t script_len, struct remote_result *res, struct err *err) MUST_CHECK;
 
+/* The same for a script that is held; the way must be known. */
+int root_hold(struct remote *r, struct remote_exec *e, const struct buf *script,
+	      struct remote_result *res, struct err *err) MUST_CHECK;
+
 #endif

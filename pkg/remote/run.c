@@ -183,3 +183,43 @@ int remote_check(struct remote *r, const struct remote_cmd *cmd, struct remote_r
 	return err_set(err, ERR_REMOTE, "a command ended with status %d%s%s", res->status,
 		       said.len ? ": " : "", buf_str(&said));
 }
+
+/* The way to root is found by the first script, which may be this one. */
+static int find_way(struct remote *r, struct err *err)
+{
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+
+	return r->way == REMOTE_UNKNOWN ? remote_check(r, &(struct remote_cmd){ .script = ":" }, &res, err) : 0;
+}
+
+int remote_hold(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res, struct err *err)
+{
+	struct frame frame;
+	auto_buf struct buf until = BUF_INIT;
+	auto_wipe struct buf script = BUF_INIT, whole = BUF_INIT;
+	struct remote_exec e = { .timeout_ms = timeout_of(cmd), .hold_input = true, .max_output = NOISE };
+
+	if (!r->ops->hold)
+		return err_set(err, ERR_FAILED, "nothing can be held on this machine");
+	if (frame_init(&frame, err) < 0 || find_way(r, err) < 0 || add_variables(cmd, &script, err) < 0)
+		return -1;
+	buf_printf(&until, "\n%s held\n", frame.nonce);
+	buf_reserve(&whole, script.len + sizeof(frame.nonce) + 32);
+	buf_printf(&whole, "hactl_nonce=%s\n", frame.nonce);
+	buf_add(&whole, buf_str(&script), script.len);
+	e.until = buf_str(&until);
+	if (root_hold(r, &e, &whole, res, err) < 0)
+		return -1;
+	return strstr(buf_str(&res->out), buf_str(&until)) != NULL;
+}
+
+int remote_beat(struct remote *r)
+{
+	return r->ops->beat ? r->ops->beat(r) : -1;
+}
+
+void remote_unhold(struct remote *r)
+{
+	if (r && r->ops->unhold)
+		r->ops->unhold(r);
+}

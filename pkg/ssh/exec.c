@@ -99,7 +99,8 @@ static bool lets_know(struct command *c)
 	return true;
 }
 
-/* Reads while it writes: a command that is not listened to stops listening itself. */
+/* Reads while it writes: a command that is not listened to stops listening itself.  1: it has come
+ * as far as it was waited for. */
 static int talk(struct command *c, struct err *err)
 {
 	while (!libssh2_channel_eof(c->channel)) {
@@ -109,6 +110,8 @@ static int talk(struct command *c, struct err *err)
 
 		if (errs < 0)
 			return -1;
+		if (c->e->until && strstr(buf_str(&c->res->out), c->e->until))
+			return 1;
 		if (!fed && !out && !errs && !libssh2_channel_eof(c->channel) && ssh_wait(c->s) < 0 &&
 		    !lets_know(c))
 			return out_of_time(c, false, err);
@@ -147,20 +150,45 @@ static int finish(struct command *c, struct err *err)
 	return 0;
 }
 
+/* 0: it ended; 1: it is to be held. */
+static int run(struct command *c, struct err *err)
+{
+	int rc;
+
+	if (ssh_acquire(c->s, c->e->timeout_ms, err) < 0)
+		return -1;
+	rc = open_channel(c, err);
+	if (!rc)
+		rc = talk(c, err);
+	if (!rc)
+		rc = finish(c, err);
+	if (rc < 1)
+		ssh_leave(c->s, c->channel);
+	return rc;
+}
+
 int ssh_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res,
 	     struct err *err)
 {
-	struct ssh_session *s = (struct ssh_session *)r;
-	struct command c = { .s = s, .e = e, .res = res };
+	struct command c = { .s = (struct ssh_session *)r, .e = e, .res = res };
 	int rc;
 
-	if (ssh_acquire(s, e->timeout_ms, err) < 0)
-		return -1;
-	rc = open_channel(&c, err);
-	if (!rc)
-		rc = talk(&c, err);
-	if (!rc)
-		rc = finish(&c, err);
-	ssh_leave(s, c.channel);
+	pthread_mutex_lock(&c.s->use);
+	rc = run(&c, err);
+	pthread_mutex_unlock(&c.s->use);
 	return rc;
+}
+
+int ssh_hold(struct remote *r, const struct remote_exec *e, struct remote_result *res,
+	     struct err *err)
+{
+	struct command c = { .s = (struct ssh_session *)r, .e = e, .res = res };
+	int rc;
+
+	pthread_mutex_lock(&c.s->use);
+	rc = run(&c, err);
+	if (rc == 1)
+		c.s->held = (struct ssh_held){ .channel = c.channel };
+	pthread_mutex_unlock(&c.s->use);
+	return rc < 0 ? -1 : 0;
 }

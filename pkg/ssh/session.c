@@ -54,8 +54,10 @@ static void session_close(struct remote *r)
 	struct ssh_session *s = (struct ssh_session *)r;
 
 	ssh_tunnel_end(s);
+	ssh_unhold(r);
 	close_connection(s);
 	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->use);
 	pthread_cond_destroy(&s->idle);
 	buf_release(&s->greeting);
 	remote_release(&s->remote);
@@ -67,7 +69,7 @@ static void session_close(struct remote *r)
 
 static struct ssh_session *session_new(const struct ssh_options *o)
 {
-	static const struct remote_ops ops = { ssh_exec, ssh_tunnel, session_close };
+	static const struct remote_ops ops = { ssh_exec, ssh_tunnel, ssh_hold, ssh_beat, ssh_unhold, session_close };
 	struct ssh_session *s = calloc(1, sizeof(*s));
 	int port = o->port ? o->port : 22;
 
@@ -87,6 +89,7 @@ static struct ssh_session *session_new(const struct ssh_options *o)
 		abort();
 	s->name = name_of(o->user, o->host, port);
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->use, NULL);
 	pthread_cond_init(&s->idle, NULL);
 	return s;
 }

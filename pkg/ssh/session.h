@@ -40,6 +40,14 @@ struct ssh_session {
 	void *login;              /* login.c's, while it lasts */
 	struct buf greeting;      /* first bytes from the peer, for explaining a failed key exchange */
 
+	/* Who has the session: the thread of exec, or that of hold.c. */
+	pthread_mutex_t use;
+	struct ssh_held {
+		LIBSSH2_CHANNEL *channel; /* NULL: nothing is held */
+		int64_t due_ms;           /* when the next line is to be sent */
+		bool gone;
+	} held;
+
 	/* While a tunnel is open its thread has the session. */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
@@ -108,7 +116,14 @@ int ssh_check_host_key(struct ssh_session *s, const struct ssh_options *o, struc
 /* login.c */
 int ssh_login(struct ssh_session *s, const struct ssh_options *o, struct err *err);
 
+/* hold.c: sends the held command its line when that is due; called by every wait. */
+void ssh_beat_if_due(struct ssh_session *s, int64_t now);
+int ssh_beat(struct remote *r);
+void ssh_unhold(struct remote *r);
+
 /* exec.c, tunnel.c */
+int ssh_hold(struct remote *r, const struct remote_exec *e, struct remote_result *res,
+	     struct err *err);
 int ssh_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res,
 	     struct err *err);
 int ssh_tunnel(struct remote *r, const char *host, int port, int *fd, struct err *err);

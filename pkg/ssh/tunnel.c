@@ -128,7 +128,7 @@ static int start_pump(struct tunnel *t, struct err *err)
 	return rc ? err_errno(err, "%s: a thread", s->name) : 0;
 }
 
-int ssh_tunnel(struct remote *r, const char *host, int port, int *fd, struct err *err)
+static int open_tunnel(struct remote *r, const char *host, int port, int *fd, struct err *err)
 {
 	struct ssh_session *s = (struct ssh_session *)r;
 	struct tunnel *t;
@@ -159,6 +159,17 @@ int ssh_tunnel(struct remote *r, const char *host, int port, int *fd, struct err
 	ssh_leave(s, t->stream.channel);
 	free(t);
 	return -1;
+}
+
+int ssh_tunnel(struct remote *r, const char *host, int port, int *fd, struct err *err)
+{
+	struct ssh_session *s = (struct ssh_session *)r;
+	int rc;
+
+	pthread_mutex_lock(&s->use);
+	rc = open_tunnel(r, host, port, fd, err);
+	pthread_mutex_unlock(&s->use);
+	return rc;
 }
 
 void ssh_tunnel_end(struct ssh_session *s)

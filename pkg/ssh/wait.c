@@ -54,6 +54,8 @@ int ssh_wait_many(struct ssh_session *s, struct pollfd *fds, size_t n, bool list
 	if (s->end != SSH_ALIVE)
 		return -1;
 	ask(s, now);
+	ssh_beat_if_due(s, now);
+	directions |= libssh2_session_block_directions(s->lib);
 	fds[0] = (struct pollfd){ .fd = s->fd, .events = listen ? POLLIN : 0 };
 	if (directions & LIBSSH2_SESSION_BLOCK_OUTBOUND)
 		fds[0].events |= POLLOUT;

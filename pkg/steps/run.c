@@ -109,6 +109,7 @@ static void release_node(struct steps_node *n)
 
 void steps_run_release(struct steps_run *run)
 {
+	steps_unlock(run);
 	steps_release_peers(run);
 	kube_close(run->api);
 	kube_nodes_release(&run->members);

@@ -20,7 +20,12 @@
 
 #define STEPS_MAX_PKI 16
 
+/* A lock on the control-plane nodes, held in their sessions. */
+struct steps_lock;
+
 struct steps_options {
+	const char *who;       /* who works here and on what, in one line, for others; NULL: no lock is taken */
+	bool wait;             /* for somebody else's lock */
 	bool force;            /* replace files that are not ours */
 	bool install;          /* install packages that are missing */
 	bool pki_only;         /* hactl certs push: the PKI alone, to members too */
@@ -72,6 +77,7 @@ struct steps_run {
 	struct kubeadm_facts kubeadm;
 	struct strs pki_names; /* files that control-plane nodes share, below certificates_dir */
 
+	struct steps_lock *held; /* NULL: none */
 	struct steps_node *seed; /* the control-plane node with the cluster, or that will found it */
 	bool untrusted;          /* a host key was refused: nothing is done anywhere */
 	bool cluster_known;      /* whether there is a cluster, and who is in it */
@@ -101,12 +107,18 @@ int steps_run_init(struct steps_run *run, const struct inventory *inv,
 		   struct err *err) MUST_CHECK;
 void steps_run_release(struct steps_run *run);
 
+/* Lets the lock go, if there is one. */
+void steps_unlock(struct steps_run *run);
+/* Who holds the lock of a node: empty when nobody does. */
+int steps_lock_holder(struct steps_node *n, struct buf *who, struct err *err) MUST_CHECK;
+
 static inline struct steps_node *steps_node(const struct plan_node *n) { return n->data; }
 
 /* Connected, and its facts are known. */
 static inline bool steps_seen(const struct steps_node *n) { return n->remote && !n->stale; }
 
 extern const struct plan_phase steps_connect;    /* a session to every node, all host keys checked */
+extern const struct plan_phase steps_lock;       /* nobody else works on the cluster */
 extern const struct plan_phase steps_look;       /* facts of every node */
 extern const struct plan_phase steps_install;    /* with opt.install: packages */
 extern const struct plan_phase steps_cluster;    /* is there one?  who is in it? */

@@ -1,0 +1,15 @@
+# Holds the lock of this node for as long as a line comes on stdin at least every 15 seconds.
+# In: who (one line, for others).  What runs meanwhile, kubeadm above all, does not inherit it.
+umask 022
+exec 9>>/run/hactl.lock || exit 2
+if ! flock -n 9; then
+	printf '\n%s busy\n' "$hactl_nonce"
+	head -c 500 /run/hactl.holder 2>/dev/null
+	exit 0
+fi
+printf '%s\n' "$who" >/run/hactl.holder || exit 2
+printf '\n%s held\n' "$hactl_nonce"
+while timeout 15 sh -c 'read -r x' 9>&-; do
+	:
+done
+rm -f /run/hactl.holder
