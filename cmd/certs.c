@@ -9,11 +9,12 @@ struct push_opts {
 
 static const struct cli_opt push_options[] = {
 	OPT_FLAG(struct push_opts, run.dry_run, 'n', "dry-run", "show what would be written; exit status 6 when there is something"),
+	RUN_OPTS_LOCK(struct push_opts),
 	OPT_END,
 };
 
 static const struct plan_phase *const phases[] = {
-	&steps_connect, &steps_look, &steps_cluster, &steps_need_cluster, &steps_read_pki, &steps_pki, NULL,
+	&steps_connect, &steps_lock, &steps_look, &steps_cluster, &steps_need_cluster, &steps_read_pki, &steps_pki, NULL,
 };
 
 static enum steps_part part(const void *ctx, const struct inv_node *n)

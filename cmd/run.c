@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ask.h"
 #include "base/clock.h"
@@ -73,8 +74,28 @@ static void show(void *ctx, const struct plan_event *e)
 	ask_unlock();
 }
 
+/* When the run is to be over; 0: no limit. */
+static int64_t deadline_ms;
+static bool out_of_time;
+
+#define HARD_END_MS 10000 /* after the run was asked to stop between steps */
+
+static void check_time(void)
+{
+	int64_t now = clock_ms();
+
+	if (!deadline_ms || now < deadline_ms)
+		return;
+	if (!out_of_time && !__atomic_load_n(&stop_asked, __ATOMIC_RELAXED))
+		__atomic_store_n(&stop_asked, 1, __ATOMIC_RELAXED);
+	out_of_time = true;
+	if (now >= deadline_ms + HARD_END_MS)
+		remote_interrupt(true);
+}
+
 static void tick(void *ctx)
 {
+	check_time();
 	ask_lock();
 	term_tick(ctx);
 	ask_unlock();
@@ -163,16 +184,32 @@ static void note_node(void *plan, const char *node, const char *text)
 	plan_note(plan, node, "%s", text);
 }
 
+/* Whoever finds the cluster locked reads this. */
+static char *who_am_i(const char *command)
+{
+	const char *user = getenv("SUDO_USER") ? getenv("SUDO_USER") : getenv("USER");
+	char host[256] = "?", since[32];
+	time_t now = time(NULL);
+	struct tm tm;
+	char *who;
+
+	(void)!gethostname(host, sizeof(host) - 1);
+	strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	if (asprintf(&who, "%s on %s (process %d), since %s: hactl %s", user ? user : "somebody", host, (int)getpid(), since, command) < 0)
+		abort();
+	return who;
+}
+
 /* From connecting to the result; the display is opened as soon as the nodes are known. */
 static int run_nodes(const struct run_opts *o, const struct run_spec *spec, const struct inventory *inv,
 		     struct steps_run *run, struct term **display, struct err *err)
 {
-	auto_free char *logs = log_dir(inv);
+	auto_free char *logs = log_dir(inv), *who = who_am_i(spec->command);
 	auto_connect struct connect connect = { 0 };
 	const struct steps_options opt = {
 		.force = o->force, .install = o->install, .only_seed = spec->only_seed,
 		.pki_only = spec->pki_only, .release_url = getenv("HACTL_RELEASE_URL"),
-		.log_dir = logs, .connect = connect_node, .ctx = &connect,
+		.log_dir = logs, .who = who, .wait = o->wait, .connect = connect_node, .ctx = &connect,
 	};
 	int rc;
 
@@ -198,8 +235,14 @@ static int run_nodes(const struct run_opts *o, const struct run_spec *spec, cons
 	if (rc < 0 && !spec->quiet)
 		save_reports(run, logs, *display);
 	ask_configure(NULL, NULL);
-	/* the log folder is borrowed from here */
-	run->opt.log_dir = NULL;
+	if (rc < 0 && err->kind == ERR_INTERRUPTED && out_of_time)
+		err_wrap(err, "the run did not end within %d s (--timeout); the same command goes on", o->timeout_s);
+	steps_unlock(run);
+	if (run->lock_lost)
+		term_event(*display, &(struct term_event){ .kind = "warning", .node = run->lock_lost,
+			.text = "the lock on it ended before the run did: another hactl may have worked on the cluster meanwhile" });
+	/* the log folder and who we are is borrowed from here */
+	run->opt.log_dir = run->opt.who = NULL;
 	return rc;
 }
 
@@ -212,6 +255,7 @@ int run_command(const struct run_opts *o, const struct run_spec *spec, struct er
 	int rc;
 
 	catch_signals();
+	deadline_ms = o->timeout_s > 0 ? start + (int64_t)o->timeout_s * 1000 : 0;
 	rc = inventory_load(o->config ? o->config : "hactl.yaml", &inv, err);
 	if (rc == 0)
 		rc = ask_take_environment(&inv, err);

@@ -9,8 +9,9 @@
 struct run_opts {
 	const char *config;
 	int output; /* enum run_output */
-	bool accept_new_host_keys, force, install, dry_run;
+	bool accept_new_host_keys, force, install, dry_run, wait;
 	int parallel;
+	int timeout_s; /* of the whole run; 0: none */
 };
 
 enum run_output { RUN_TEXT, RUN_JSON };
@@ -21,7 +22,12 @@ extern const struct cli_opt run_common_opts[];
 #define RUN_OPTS_CHANGE(s)                                                                          \
 	OPT_FLAG(s, run.dry_run, 'n', "dry-run", "show per node what would be done, with diffs; exit status 6 when there is something"), \
 	OPT_FLAG(s, run.force, 0, "force", "replace a keepalived.conf that somebody else wrote, keeping a copy"), \
-	OPT_FLAG(s, run.install, 0, "install", "install keepalived, kubeadm and kubelet where they are missing")
+	OPT_FLAG(s, run.install, 0, "install", "install keepalived, kubeadm and kubelet where they are missing"), \
+	RUN_OPTS_LOCK(s)
+/* For whatever takes the lock. */
+#define RUN_OPTS_LOCK(s) \
+	OPT_FLAG(s, run.wait, 0, "wait", "wait while somebody else is at work on the cluster"), \
+	OPT_INT(s, run.timeout_s, 0, "timeout", "SECONDS", "stop as Ctrl-C does when the run takes longer (default: no limit)")
 
 struct run_spec {
 	const char *command;

@@ -13,11 +13,12 @@ struct taint_opts {
 
 static const struct cli_opt opts[] = {
 	OPT_FLAG(struct taint_opts, remove, 0, "remove", "take the taint away, so that pods may run there"),
+	RUN_OPTS_LOCK(struct taint_opts),
 	OPT_END,
 };
 
 static const struct plan_phase *const phases[] = {
-	&steps_connect, &steps_look, &steps_cluster, &steps_need_cluster, NULL,
+	&steps_connect, &steps_lock, &steps_look, &steps_cluster, &steps_need_cluster, NULL,
 };
 
 struct wish {

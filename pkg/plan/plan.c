@@ -213,7 +213,7 @@ static bool goes_on(const struct plan *p, const struct plan_phase *phase)
 {
 	if (phase->always)
 		return true;
-	return !plan_stopped(p) && (!p->first.msg || phase->despite_failure);
+	return !plan_stopped(p) && !p->decided && (!p->first.msg || phase->despite_failure);
 }
 
 static int result(struct plan *p, struct err *err)
@@ -234,9 +234,13 @@ int plan_run(struct plan *p, const struct plan_phase *const *phases, struct err 
 	p->start_ms = clock_ms();
 	for (size_t i = 0; i < p->n; i++)
 		p->nodes[i].plan = p;
-	for (; *phases && p->n; phases++)
+	for (; *phases && p->n; phases++) {
+		bool failed = p->first.msg;
+
 		if (goes_on(p, *phases))
 			run_phase(p, *phases);
+		p->decided |= (*phases)->decisive && !failed && p->first.msg;
+	}
 	plan_queue_free(TAKE(p->queue));
 	return result(p, err);
 }

@@ -46,6 +46,7 @@ struct plan_phase {
 	const struct plan_step *steps;
 	bool unbounded; /* a thread for each node: for connecting, which mostly waits */
 	bool despite_failure; /* also after a failure: for what only looks */
+	bool decisive;  /* when it fails, only what is marked always goes on */
 	bool always;    /* also after a failure or an interrupt: for what must be undone */
 };
 
@@ -90,6 +91,7 @@ struct plan {
 	struct plan_queue *queue; /* the engine's own */
 	const char *phase;
 	int64_t start_ms;
+	bool decided;     /* a decisive phase failed */
 	struct err first; /* the failure that counts */
 	size_t nfailed;   /* nodes, and steps that concern all */
 };

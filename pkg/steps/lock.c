@@ -35,7 +35,7 @@ static void beat_all(struct steps_lock *l)
 
 		if (!n || remote_beat(n->remote) == 0)
 			continue;
-		plan_warn(&l->run->plan, n->inv->name, "the lock on it is lost: another hactl could begin to work on the cluster");
+		l->run->lock_lost = n->inv->name; /* told at the end: events are the plan's threads' */
 		l->nodes[i] = NULL;
 	}
 }
@@ -212,4 +212,4 @@ static const struct plan_step lock_steps[] = {
 	{ .name = NULL },
 };
 
-const struct plan_phase steps_lock = { .name = "lock", .scope = PLAN_ONCE, .steps = lock_steps };
+const struct plan_phase steps_lock = { .name = "lock", .scope = PLAN_ONCE, .steps = lock_steps, .decisive = true };

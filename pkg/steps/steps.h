@@ -78,6 +78,7 @@ struct steps_run {
 	struct strs pki_names; /* files that control-plane nodes share, below certificates_dir */
 
 	struct steps_lock *held; /* NULL: none */
+	const char *lock_lost;   /* a node whose lock ended before the run did; read after steps_unlock */
 	struct steps_node *seed; /* the control-plane node with the cluster, or that will found it */
 	bool untrusted;          /* a host key was refused: nothing is done anywhere */
 	bool cluster_known;      /* whether there is a cluster, and who is in it */

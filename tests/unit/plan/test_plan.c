@@ -59,6 +59,7 @@ static const struct plan_phase every = { .name = "first", .steps = steps };
 static const struct plan_phase second = { .name = "second", .steps = steps };
 static const struct plan_phase once = { .name = "once", .steps = steps, .scope = PLAN_ONCE };
 static const struct plan_phase curious = { .name = "curious", .steps = steps, .despite_failure = true };
+static const struct plan_phase decisive = { .name = "decisive", .steps = steps, .decisive = true };
 static const struct plan_phase cleanup = { .name = "cleanup", .steps = steps, .always = true };
 static const struct plan_phase narrow = { .name = "narrow", .steps = narrow_steps };
 
@@ -184,6 +185,17 @@ static void a_phase_once_works_on_the_first_node_and_names_none(void **state)
 	assert_string_equal(events.v[1], "once - reach failed broken");
 }
 
+static void after_a_decisive_failure_only_the_cleanup_goes_on(void **state)
+{
+	RUN(1, THINGS({ .broken = true }), &decisive, &curious, &cleanup);
+	(void)state;
+
+	assert_int_equal(plan_run(&p, phases, &err), -1);
+	for (size_t i = 0; i < events.n; i++)
+		assert_null(strstr(events.v[i], "curious"));
+	assert_non_null(strstr(events.v[events.n - 1], "cleanup"));
+}
+
 static void a_stop_ends_the_run_before_the_next_step_but_not_the_cleanup(void **state)
 {
 	RUN(1, THINGS({ .goal = 1 }), &every, &cleanup);
@@ -219,6 +231,7 @@ int main(void)
 		cmocka_unit_test(several_failed_nodes_are_counted),
 		cmocka_unit_test(a_dry_run_applies_nothing),
 		cmocka_unit_test(a_phase_once_works_on_the_first_node_and_names_none),
+		cmocka_unit_test(after_a_decisive_failure_only_the_cleanup_goes_on),
 		cmocka_unit_test(a_stop_ends_the_run_before_the_next_step_but_not_the_cleanup),
 		cmocka_unit_test(a_narrow_step_lets_only_so_many_nodes_in),
 	};

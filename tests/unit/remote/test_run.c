@@ -8,10 +8,12 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "hold.h"
 #include "remote/remote.h"
 
 struct result {
@@ -199,6 +201,20 @@ static void a_failed_check_shows_the_end_of_stderr(void **state)
 	remote_close(here);
 }
 
+static void a_held_script_runs_beside_others_and_hears_of_us(void **state)
+{
+	char file[] = "/tmp/held-XXXXXX";
+	struct remote *here = this_machine();
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_true(fd >= 0);
+	hold_check(here, file);
+	remote_close(here);
+	close(fd);
+	unlink(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +228,7 @@ int main(void)
 		cmocka_unit_test(too_much_output_is_an_error),
 		cmocka_unit_test(a_script_that_does_not_end_is_killed_with_its_children),
 		cmocka_unit_test(an_interrupt_ends_the_wait),
+		cmocka_unit_test(a_held_script_runs_beside_others_and_hears_of_us),
 		cmocka_unit_test(a_failed_check_shows_the_end_of_stderr),
 	};
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "../remote/hold.h"
 #include "sshd.h"
 
 static struct sshd sshd;
@@ -360,6 +361,15 @@ static void a_forced_command_is_told(void **state)
 	remote_close(r);
 }
 
+static void a_held_script_runs_beside_others_and_hears_of_us(void **state)
+{
+	char file[256];
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/held", sshd.dir);
+	hold_check(node, file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +385,7 @@ int main(void)
 		cmocka_unit_test(a_command_that_is_late_is_ended_on_the_node),
 		cmocka_unit_test(a_command_ends_when_hactl_is_killed),
 		cmocka_unit_test(an_interrupted_command_is_ended_on_the_node),
+		cmocka_unit_test(a_held_script_runs_beside_others_and_hears_of_us),
 		cmocka_unit_test(a_lost_connection_is_told_and_stays_lost),
 		cmocka_unit_test(a_forced_command_is_told),
 	};

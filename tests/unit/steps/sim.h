@@ -272,6 +272,30 @@ static inline int sim_exec(struct remote *remote, const struct remote_exec *e, s
 	return rc == 0 && fails ? sim_lose(r, err) : rc;
 }
 
+/* The lock: a call like others. */
+static inline int sim_hold(struct remote *remote, const struct remote_exec *e, struct remote_result *res, struct err *err)
+{
+	struct sim_remote *r = (struct sim_remote *)remote;
+	struct sim *s = r->node->sim;
+	bool fails;
+
+	pthread_mutex_lock(&s->lock);
+	fails = ++s->calls == s->fail_at;
+	if (fails)
+		snprintf(s->failed, sizeof(s->failed), "m%d", r->node->number);
+	pthread_mutex_unlock(&s->lock);
+	if (fails || r->lost)
+		return sim_lose(r, err);
+	buf_puts(&res->out, e->until);
+	return 0;
+}
+
+static inline int sim_beat(struct remote *remote)
+{
+	(void)remote;
+	return 0;
+}
+
 static inline void sim_close(struct remote *remote)
 {
 	free(remote);
@@ -281,7 +305,7 @@ static inline void sim_close(struct remote *remote)
 static inline struct remote *sim_connect(void *ctx, const struct inv_node *inv, const char *address, bool *untrusted,
 					 struct err *err)
 {
-	static const struct remote_ops ops = { .exec = sim_exec, .close = sim_close };
+	static const struct remote_ops ops = { .exec = sim_exec, .hold = sim_hold, .beat = sim_beat, .close = sim_close };
 	struct sim *s = ctx;
 	struct sim_remote *r = calloc(1, sizeof(*r));
 	bool fails;

@@ -56,7 +56,7 @@ static void describe(const struct sim *s, const char *path, const char *kubeadm)
 /* hactl apply. */
 static int apply(struct sim *s, struct told *told, struct err *err)
 {
-	const struct steps_options opt = { .connect = sim_connect, .ctx = s, .log_dir = dir };
+	const struct steps_options opt = { .connect = sim_connect, .ctx = s, .log_dir = dir, .who = "the test" };
 	auto_inventory struct inventory inv = { 0 };
 	auto_free char *path = NULL, *kubeadm = NULL;
 	struct steps_run run;
