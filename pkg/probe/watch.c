@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "probe/probe.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,14 @@ static size_t swallow(char *data, size_t size, size_t n, void *arg)
 	return r->received > ANSWER_MAX ? 0 : size * n;
 }
 
+/* Power commands must not inherit connections; libcurl 7.88 does not see to that. */
+static int keep_private(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)arg;
+	(void)purpose;
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
+}
+
 /* Every request makes its own connection: what a new client would meet. */
 static bool make_request(struct lane *l, struct request *r)
 {
@@ -74,6 +83,7 @@ static bool make_request(struct lane *l, struct request *r)
 	curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* else the system's CAs are trusted besides */
 	curl_easy_setopt(c, CURLOPT_PROXY, "");
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, keep_private);
 	curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)l->probe->limit_ms);

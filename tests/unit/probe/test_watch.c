@@ -11,8 +11,8 @@
 #include "probe/probe.h"
 
 /* Seldom enough that a slow machine does not run out of the server's connections. */
-#define EVERY_MS 100
-#define LIMIT_MS 500
+#define EVERY_MS 150
+#define LIMIT_MS 1500
 
 /* Asks 127.0.0.1:port until there are n results, or 15 s have passed. */
 static void ask(int port, const char *name, const struct cert *ca, size_t n, struct probe_log *out)
