@@ -85,9 +85,14 @@ check: check-layers check-unit check-corpus check-cli
 check-layers:
 	$(Q)tests/layers.sh
 	$(Q)tests/sizes.sh
+	$(Q)tests/ssh/check
 
 check-unit: $(UNIT_BIN)
 	$(Q)printf '%s\n' $^ | xargs -P 4 -n 1 tests/unit.sh
+
+# The tests of pkg/ssh with Debian 13's libssh2, which is downloaded the first time.
+check-libssh2-1.11: $(filter $(B)/tests/unit/ssh/%,$(UNIT_BIN))
+	$(Q)HACTL_TEST_LIBSSH2=1.11 tests/ssh/libssh2-1.11 $^
 
 # What fuzzing came across once, without a fuzzer.
 $(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
@@ -150,6 +155,6 @@ install: all
 clean:
 	rm -rf build build-san build-fuzz
 
-.PHONY: all deps demo bench check check-all check-lab check-layers check-unit check-corpus check-cli check-san fuzz lint install clean FORCE
+.PHONY: all deps demo bench check check-all check-lab check-layers check-unit check-libssh2-1.11 check-corpus check-cli check-san fuzz lint install clean FORCE
 .DELETE_ON_ERROR:
 -include $(OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d)

@@ -1,7 +1,10 @@
 #define _GNU_SOURCE
 #include <string.h>
 
+#include "base/clock.h"
 #include "ssh/session.h"
+
+#define OPEN_RETRY_MS 3000
 
 struct command {
 	struct ssh_session *s;
@@ -13,19 +16,35 @@ struct command {
 	bool late; /* its time is over, and it was let know */
 };
 
-static int open_channel(struct command *c, struct err *err)
+static int try_open(struct command *c)
 {
 	struct ssh_session *s = c->s;
-	int rc = 0;
+	int rc;
 
 	do {
 		c->channel = libssh2_channel_open_session(s->lib);
 		rc = c->channel ? 0 : libssh2_session_last_errno(s->lib);
 	} while (ssh_again(rc) && !ssh_wait(s));
+	return rc;
+}
+
+/* sshd counts a session that was closed for a moment longer, which matters when its MaxSessions is
+ * small. */
+static int open_channel(struct command *c, struct err *err)
+{
+	struct clock_poll p = clock_poll_start(OPEN_RETRY_MS, 200);
+	int rc;
+
+	while ((rc = try_open(c)) == LIBSSH2_ERROR_CHANNEL_FAILURE && !remote_interrupted() &&
+	       clock_poll_pause(&p))
+		;
+	if (rc == LIBSSH2_ERROR_CHANNEL_FAILURE && c->s->end == SSH_ALIVE)
+		return err_set(err, ERR_CONNECT, "%s: sshd opens no shell: is MaxSessions large enough in its "
+			       "sshd_config?", c->s->name);
 	if (rc)
-		return ssh_fail(s, rc, "opening a channel", err);
-	rc = (int)SSH_RETRY(s, libssh2_channel_exec(c->channel, c->e->command));
-	return rc ? ssh_fail(s, rc, "starting a shell", err) : 0;
+		return ssh_fail(c->s, rc, "opening a channel", err);
+	rc = (int)SSH_RETRY(c->s, libssh2_channel_exec(c->channel, c->e->command));
+	return rc ? ssh_fail(c->s, rc, "starting a shell", err) : 0;
 }
 
 /* Sends what the window takes: 1 when something moved.  A command that ended without reading its
@@ -65,7 +84,7 @@ static int drain(struct command *c, int stream, struct err *err)
 		ssize_t n = libssh2_channel_read_ex(c->channel, stream, chunk, sizeof(chunk));
 		int rc;
 
-		if (n == 0 || ssh_again(n))
+		if (n == 0 || ssh_read_again(c->s, n))
 			return moved;
 		if (n < 0)
 			return ssh_fail(c->s, n, "receiving", err);

@@ -124,13 +124,13 @@ static int open_one(struct ssh_via *v)
 }
 
 /* Whoever closes the other end has done with it: there is no half-open SSH connection. */
-static int move_link(struct ssh_link *l)
+static int move_link(struct ssh_session *s, struct ssh_link *l)
 {
 	int moved;
 
 	if (l->closing)
 		return 0;
-	moved = ssh_stream_move(&l->stream);
+	moved = ssh_stream_move(s, &l->stream);
 	if (moved >= 0 && !ssh_stream_over(&l->stream) && !l->stream.told)
 		return moved;
 	close(l->stream.fd);
@@ -144,7 +144,7 @@ static int move_links(struct ssh_via *v)
 	int moved = 0;
 
 	for (struct ssh_link **at = &v->links, *l; (l = *at);) {
-		moved |= move_link(l);
+		moved |= move_link(v->s, l);
 		if (l->closing && !ssh_again(libssh2_channel_free(l->stream.channel))) {
 			*at = l->next;
 			v->nlinks--;

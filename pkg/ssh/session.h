@@ -68,6 +68,10 @@ static inline bool ssh_again(long rc)
 	rc_; \
 })
 
+/* For what reading from a channel gives.  The read of 1.10 also widens the window, and calls that a
+ * dead socket when it comes upon a packet that is half sent; it does it again with the next read. */
+bool ssh_read_again(struct ssh_session *s, long rc);
+
 /* Starts the clock of an operation; 0: no limit. */
 void ssh_start(struct ssh_session *s, int timeout_ms);
 

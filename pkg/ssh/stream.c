@@ -41,7 +41,7 @@ static int move_up(struct ssh_stream *t)
 	return 0;
 }
 
-static int move_down(struct ssh_stream *t)
+static int move_down(struct ssh_session *s, struct ssh_stream *t)
 {
 	struct ssh_pipe *p = &t->down;
 	ssize_t n;
@@ -49,7 +49,7 @@ static int move_down(struct ssh_stream *t)
 
 	if (!holds(p) && !t->remote_ended) {
 		n = libssh2_channel_read(t->channel, p->data, sizeof(p->data));
-		if (n < 0 && !ssh_again(n))
+		if (n < 0 && !ssh_read_again(s, n))
 			return -1;
 		t->remote_ended = n <= 0 && libssh2_channel_eof(t->channel);
 		fill(p, n);
@@ -65,9 +65,9 @@ static int move_down(struct ssh_stream *t)
 	return moved;
 }
 
-int ssh_stream_move(struct ssh_stream *t)
+int ssh_stream_move(struct ssh_session *s, struct ssh_stream *t)
 {
-	int up = move_up(t), down = up < 0 ? -1 : move_down(t);
+	int up = move_up(t), down = up < 0 ? -1 : move_down(s, t);
 
 	return down < 0 ? -1 : up || down;
 }

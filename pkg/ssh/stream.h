@@ -18,7 +18,7 @@ struct ssh_stream {
 };
 
 /* 1 when something moved, 0 when both sides have to be waited for, -1 when one of them is gone. */
-int ssh_stream_move(struct ssh_stream *t);
+int ssh_stream_move(struct ssh_session *s, struct ssh_stream *t);
 
 /* All that came from the peer has been passed on. */
 bool ssh_stream_over(const struct ssh_stream *t);

@@ -32,7 +32,7 @@ static void pump(struct tunnel *t)
 	struct pollfd p[2] = { [1] = { .fd = t->stream.fd } };
 
 	while (!must_stop(t) && !(p[1].revents & POLLHUP)) {
-		int moved = ssh_stream_move(&t->stream);
+		int moved = ssh_stream_move(t->s, &t->stream);
 
 		if (moved < 0 || ssh_stream_over(&t->stream))
 			return;

@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -106,6 +107,17 @@ static int lost(struct ssh_session *s, const char *doing, struct err *err)
 	return err_set(err, ERR_CONNECT,
 		       "%s: the connection is lost (%s: %s); check the machine and run the command again",
 		       s->name, doing, text && *text ? text : "the other side closed it");
+}
+
+bool ssh_read_again(struct ssh_session *s, long rc)
+{
+	char *text = NULL;
+
+	if (rc != LIBSSH2_ERROR_SOCKET_SEND)
+		return ssh_again(rc);
+	libssh2_session_last_error(s->lib, &text, NULL, 0);
+	return text && strstr(text, "deferring") &&
+	       libssh2_session_block_directions(s->lib) & LIBSSH2_SESSION_BLOCK_OUTBOUND;
 }
 
 int ssh_fail(struct ssh_session *s, long rc, const char *doing, struct err *err)

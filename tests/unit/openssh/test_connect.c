@@ -341,6 +341,60 @@ static void a_bastion_is_gone_through(void **state)
 	assert_connects(&c.options);
 }
 
+/* A person who gives the same answers again and again, in turn. */
+struct person {
+	const char *answers[2];
+	int asked;
+	char prompt[200];
+};
+
+static int ask_person(void *ctx, const char *prompt, bool echo, struct buf *answer, struct err *err)
+{
+	struct person *p = ctx;
+
+	(void)err;
+	assert_false(echo);
+	snprintf(p->prompt, sizeof(p->prompt), "%s", prompt);
+	buf_puts(answer, p->answers[p->asked++ % 2]);
+	return 0;
+}
+
+static void a_passphrase_is_asked_for_and_asked_again_when_wrong(void **state)
+{
+	struct person p = { { "a slip", "pass phrase" }, 0, "" };
+	const struct ssh_asker asker = { ask_person, &p };
+	struct ssh_secrets *secrets = ssh_secrets_new(&asker);
+	auto_client struct sshd_client c;
+
+	(void)state;
+	SYSTEM("cd %s && ssh-keygen -q -t ed25519 -a 2 -N 'pass phrase' -f locked && "
+	       "cat id.pub locked.pub >authorized_keys", sshd.dir);
+	start(NULL);
+	sshd_client_init(&c, &sshd, "locked");
+	c.options.secrets = secrets;
+	c.options.identities_only = true;
+	assert_connects(&c.options);
+	assert_int_equal(p.asked, 2);
+	assert_non_null(strstr(p.prompt, "passphrase for key '"));
+	assert_connects(&c.options); /* nobody is asked again */
+	assert_int_equal(p.asked, 2);
+	ssh_secrets_free(secrets);
+}
+
+static void without_anybody_to_ask_ssh_add_is_named(void **state)
+{
+	struct ssh_secrets *secrets = ssh_secrets_new(NULL);
+	auto_client struct sshd_client c;
+
+	(void)state;
+	start(NULL);
+	sshd_client_init(&c, &sshd, "locked");
+	c.options.secrets = secrets;
+	c.options.identities_only = true;
+	assert_fails(&c.options, "login refused", "ssh-add");
+	ssh_secrets_free(secrets);
+}
+
 static void no_more_sessions_are_told(void **state)
 {
 	auto_err struct err err = ERR_INIT;
@@ -378,6 +432,8 @@ int main(void)
 		cmocka_unit_test_teardown(ssh_config_cannot_make_a_host_key_trusted, stop),
 		cmocka_unit_test_teardown(one_key_may_be_all_that_is_taken, stop),
 		cmocka_unit_test_teardown(a_bastion_is_gone_through, stop),
+		cmocka_unit_test_teardown(a_passphrase_is_asked_for_and_asked_again_when_wrong, stop),
+		cmocka_unit_test_teardown(without_anybody_to_ask_ssh_add_is_named, stop),
 		cmocka_unit_test_teardown(no_more_sessions_are_told, stop),
 	};
 
