@@ -11,6 +11,7 @@
 #include "ssh/ssh.h"
 #include "sudo.h"
 #include "transport.h"
+#include "way.h"
 
 int connect_start(struct err *err)
 {
@@ -21,7 +22,8 @@ void connect_init(struct connect *c, bool accept_new_host_keys)
 {
 	*c = (struct connect){ .accept_new_host_keys = accept_new_host_keys,
 			       .known_hosts = file_resolve("~/.ssh/known_hosts", NULL),
-			       .share = ssh_share_new(), .secrets = ask_secrets_new() };
+			       .share = ssh_share_new(), .config = sshconf_run_new(),
+			       .secrets = ask_secrets_new() };
 	if (getifaddrs(&c->own) < 0)
 		c->own = NULL;
 }
@@ -33,6 +35,7 @@ void connect_release(struct connect *c)
 	free(c->known_hosts);
 	ssh_share_free(c->share);
 	sudo_free(&c->sudo);
+	sshconf_run_free(c->config);
 	ssh_secrets_free(c->secrets);
 	*c = (struct connect){ 0 };
 }
@@ -68,22 +71,23 @@ struct remote *connect_node(void *ctx, const struct inv_node *n, const char *add
 struct remote *connect_node_as(struct connect *c, const struct inv_node *n, const char *address,
 			       const struct connect_how *how, bool *untrusted, struct err *err)
 {
-	const char *const identities[] = { n->ssh.identity_file, NULL };
-	const char *const given[] = { n->ssh.known_hosts_file, NULL };
 	const char *const usual[] = { c->known_hosts, "/etc/ssh/ssh_known_hosts", NULL };
-	const struct ssh_options o = {
-		.host = n->address, .port = n->ssh.port, .user = how->user ? how->user : n->ssh.user ? n->ssh.user : "root",
-		.identity_files = n->ssh.identity_file ? identities : NULL,
-		.known_hosts = n->ssh.known_hosts_file ? given : usual,
+	const struct ssh_options base = {
+		.user = how->user, .known_hosts = usual,
 		.unknown_hosts = c->accept_new_host_keys && !how->refusal ? SSH_UNKNOWN_ADD : SSH_UNKNOWN_REFUSE,
 		.untrusted = untrusted, .keys_only = how->keys_only, .refusal = how->refusal,
-		.connect_timeout_ms = n->ssh.connect_timeout_ms,
 		.password_file = n->ssh.password_file,
 		.password = n->ssh.password_env ? ask_from_environment(n->ssh.password_env) : NULL,
 		.secrets = c->secrets, .host_key = n->ssh_host_key, .share = c->share,
 	};
-	struct remote *r = is_this_machine(c, address) ? remote_local() : transport_connect(n, &o, &c->note, err);
+	auto_way struct way way = { 0 };
+	struct remote *r;
 
+	if (is_this_machine(c, address))
+		r = remote_local();
+	else
+		r = way_init(&way, n, c->config, &base, err) < 0 ? NULL :
+		    transport_connect(n, &way.options, &c->note, err);
 	if (r)
 		sudo_prepare(r, n, way.options.user ? way.options.user : "this user", c->secrets, &c->sudo);
 	return r;

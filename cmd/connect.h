@@ -9,12 +9,14 @@
 #include "transport.h"
 
 struct ssh_refusal;
+struct sshconf_run;
 
 struct connect {
 	bool accept_new_host_keys;
 	struct ifaddrs *own; /* this machine's addresses */
 	char *known_hosts;   /* the user's file */
 	struct ssh_share *share;
+	struct sshconf_run *config; /* the operator's ssh_config */
 	struct ssh_secrets *secrets;
 	struct transport_note note; /* for the caller to set; zero: nobody is told */
 	struct sudo_source *sudo; /* one for each node that may need a password */

@@ -250,14 +250,29 @@ int ssh_login_timeout(const struct ssh_options *o)
 	return o->connect_timeout_ms ? o->connect_timeout_ms : DEFAULT_TIMEOUT_MS;
 }
 
+/* In OpenSSH's way of speaking, which libssh2 does not know. */
+static int refuse_proxy_command(const struct ssh_options *o, struct err *err)
+{
+	if (o->unsupported)
+		*o->unsupported = true;
+	return err_set(err, ERR_CONNECT, "%s: ssh_config has a ProxyCommand for it, which only OpenSSH can "
+		       "run: set ssh.transport to auto or openssh, or ssh.bastion", o->host);
+}
+
 struct remote *ssh_connect(const struct ssh_options *options, struct err *err)
 {
 	static const char *const usual[] = { "~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts", NULL };
 	struct ssh_options o = *options;
-	struct ssh_share *own = o.share ? NULL : ssh_share_new();
-	struct ssh_session *s = session_new(&o);
+	struct ssh_share *own;
+	struct ssh_session *s;
 	int rc;
 
+	if (o.proxy_command && !o.via) {
+		refuse_proxy_command(&o, err);
+		return NULL;
+	}
+	own = o.share ? NULL : ssh_share_new();
+	s = session_new(&o);
 	if (!o.known_hosts)
 		o.known_hosts = usual;
 	if (own)

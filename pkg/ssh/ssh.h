@@ -48,6 +48,7 @@ struct ssh_options {
 	/* The bastion that host is reached through, which may be behind one itself; NULL: none.  All
 	 * connections with the same share and the same way to it use one connection to it. */
 	const struct ssh_options *via;
+	const char *proxy_command; /* ssh_config's, which libssh2 cannot; NULL: none */
 	struct ssh_share *share; /* NULL: of its own */
 	/* For OpenSSH alone, which reads ssh_config and goes through bastions itself. */
 	const char *config_file; /* "none": it reads none; NULL: the user's and the system's */

@@ -22,7 +22,7 @@ struct process {
 	struct buf *out[2];
 };
 
-static int start(struct process *p, const struct strs *argv, int config, const int pipes[2])
+static int start(struct process *p, const struct strs *argv, int input, const int pipes[2])
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -32,11 +32,12 @@ static int start(struct process *p, const struct strs *argv, int config, const i
 	sigfillset(&all);
 	sigemptyset(&none);
 	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	if (input >= 0)
+		posix_spawn_file_actions_adddup2(&files, input, 0);
+	else
+		posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&files, pipes[0], 1);
 	posix_spawn_file_actions_adddup2(&files, pipes[1], 2);
-	if (config >= 0)
-		posix_spawn_file_actions_adddup2(&files, config, 3);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setsigmask(&attr, &none);
@@ -96,7 +97,7 @@ static int failed(const struct buf *said, int status, struct err *err)
 		       len > 400 ? 400 : (int)len, line);
 }
 
-int sshconf_ssh(const struct strs *argv, int config, struct buf *out, struct err *err)
+int sshconf_ssh(const struct strs *argv, int input, struct buf *out, struct err *err)
 {
 	auto_buf struct buf said = BUF_INIT;
 	struct process p = { .fds = { -1, -1 }, .out = { out, &said } };
@@ -105,7 +106,7 @@ int sshconf_ssh(const struct strs *argv, int config, struct buf *out, struct err
 	if (pipe2(ends[0], O_CLOEXEC) < 0 || pipe2(ends[1], O_CLOEXEC) < 0) {
 		err_errno(err, "a pipe for ssh");
 	} else {
-		errno = start(&p, argv, config, (const int[]){ ends[0][1], ends[1][1] });
+		errno = start(&p, argv, input, (const int[]){ ends[0][1], ends[1][1] });
 		rc = errno ? err_errno(err, "%s", argv->v[0]) : 0;
 		p.fds[0] = ends[0][0];
 		p.fds[1] = ends[1][0];

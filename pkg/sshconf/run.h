@@ -5,8 +5,8 @@
 #include "base/buf.h"
 #include "base/strs.h"
 
-/* config: an open file that ssh sees as /proc/self/fd/3, or -1.  0: it ran and its status was 0;
+/* input: its stdin, or -1.  0: it ran and its status was 0;
  * else what it said is in err. */
-int sshconf_ssh(const struct strs *argv, int config, struct buf *out, struct err *err) MUST_CHECK;
+int sshconf_ssh(const struct strs *argv, int input, struct buf *out, struct err *err) MUST_CHECK;
 
 #endif

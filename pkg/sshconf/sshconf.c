@@ -105,14 +105,14 @@ static void add_arguments(const struct sshconf_ask *ask, const char *file, struc
 	strs_add(argv, ask->host);
 }
 
-static int ask_ssh(const struct sshconf_ask *ask, const char *file, int config, struct sshconf *c,
+static int ask_ssh(const struct sshconf_ask *ask, const char *file, int input, struct sshconf *c,
 		   struct err *err)
 {
 	auto_strs struct strs argv = STRS_INIT;
 	auto_buf struct buf out = BUF_INIT;
 
 	add_arguments(ask, file, &argv);
-	if (sshconf_ssh(&argv, config, &out, err) < 0)
+	if (sshconf_ssh(&argv, input, &out, err) < 0)
 		return -1;
 	sshconf_parse(buf_str(&out), c);
 	return 0;
@@ -148,7 +148,7 @@ static bool is_user_given(const struct sshconf_ask *ask)
 		buf_puts(&text, "Include ~/.ssh/config\nInclude /etc/ssh/ssh_config\n");
 	buf_puts(&text, "Host *\n\tUser " NOBODY "\n");
 	if (fd < 0 || write(fd, text.data, text.len) != (ssize_t)text.len ||
-	    ask_ssh(ask, "/proc/self/fd/3", fd, &c, &ignored) < 0)
+	    lseek(fd, 0, SEEK_SET) < 0 || ask_ssh(ask, "/dev/stdin", fd, &c, &ignored) < 0)
 		return true;
 	given = !c.user || strcmp(c.user, NOBODY);
 	sshconf_release(&c);
