@@ -116,7 +116,7 @@ static int split_hop(char *text, struct stop *s, struct err *err)
 	s->port = port ? atoi(port) : 0;
 	if (*host && *host != '-' && (!s->user || (*s->user && *s->user != '-')) && s->port >= 0 && s->port <= 65535)
 		return 0;
-	return err_set(err, ERR_CONFIG, "'%s' is no bastion: it must be [USER@]HOST[:PORT]", host);
+	return err_set(err, ERR_CONNECT, "'%s' is no bastion: it must be [USER@]HOST[:PORT]", host);
 }
 
 static int add_stop(struct way *w, const struct stop *s, const struct inv_ssh *given, const char *hops,
@@ -134,7 +134,7 @@ static int add_via(struct way *w, const struct inv_ssh *given, const char *hops,
 	if (!all)
 		abort();
 	if (depth >= MAX_HOPS)
-		return err_set(err, ERR_CONFIG, "there are more than %d bastions in a row: does ssh_config send "
+		return err_set(err, ERR_CONNECT, "there are more than %d bastions in a row: does ssh_config send "
 			       "one of them through itself ('ProxyJump none' for it ends that)?", MAX_HOPS);
 	w->via = calloc(1, sizeof(*w->via));
 	if (!w->via)

@@ -74,12 +74,12 @@ static int listen_to(struct process *p, struct err *err)
 		if (remote_interrupted())
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
 		if (clock_ms() >= deadline_ms)
-			return err_set(err, ERR_CONFIG, "ssh -G does not end within %d s: does a 'Match exec' of "
+			return err_set(err, ERR_CONNECT, "ssh -G does not end within %d s: does a 'Match exec' of "
 				       "ssh_config hang?", TIMEOUT_MS / 1000);
 		poll(fds, 2, SLICE_MS);
 		for (int i = 0; i < 2; i++)
 			if (fds[i].revents && !collect(p, i))
-				return err_set(err, ERR_CONFIG, "ssh -G says too much");
+				return err_set(err, ERR_CONNECT, "ssh -G says too much");
 	}
 	return 0;
 }
@@ -92,8 +92,8 @@ static int failed(const struct buf *said, int status, struct err *err)
 	size_t len = strcspn(line, "\r\n");
 
 	if (!len)
-		return err_set(err, ERR_CONFIG, "ssh -G ended with status %d and said nothing", status);
-	return err_set(err, ERR_CONFIG, "ssh does not take its configuration: %.*s",
+		return err_set(err, ERR_CONNECT, "ssh -G ended with status %d and said nothing", status);
+	return err_set(err, ERR_CONNECT, "ssh does not take its configuration: %.*s",
 		       len > 400 ? 400 : (int)len, line);
 }
 

@@ -220,7 +220,7 @@ static int ask_one(struct sshconf_run *run, const struct sshconf_ask *ask, struc
 	const struct sshconf *d = &run->defaults;
 
 	if (*ask->host == '-' || (ask->user && *ask->user == '-'))
-		return err_set(err, ERR_CONFIG, "'%s' is no host for ssh", ask->host);
+		return err_set(err, ERR_CONNECT, "'%s' is no host for ssh", ask->host);
 	if (ask_defaults(run, err) < 0 || ask_ssh(ask, ask->config_file, -1, c, err) < 0)
 		return -1;
 	if (ask->user || (c->user && d->user && !strcmp(c->user, d->user) && !is_user_given(ask))) {

@@ -40,7 +40,7 @@ void sshconf_run_free(struct sshconf_run *run);
 /* Is there an ssh to ask? */
 bool sshconf_available(const struct sshconf_run *run);
 
-/* Belongs to run.  Errors are ERR_CONFIG and show what ssh said. */
+/* Belongs to run.  Errors are ERR_CONNECT and show what ssh said. */
 const struct sshconf *sshconf_get(struct sshconf_run *run, const struct sshconf_ask *ask,
 				  struct err *err) MUST_CHECK;
 

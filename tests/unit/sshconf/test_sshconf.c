@@ -163,7 +163,7 @@ static void a_broken_file_is_shown_with_sshs_own_words(void **state)
 	(void)state;
 	write_config("Host m1\n  Pront 22\n");
 	assert_null(sshconf_get(run, &(struct sshconf_ask){ config, "m1", NULL, 0 }, &err));
-	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_int_equal(err.kind, ERR_CONNECT);
 	assert_non_null(strstr(err.msg, config));
 	assert_non_null(strstr(err.msg, "line 2: Bad configuration option: pront"));
 }
@@ -174,7 +174,7 @@ static void nothing_is_asked_of_a_name_that_looks_like_an_option(void **state)
 
 	(void)state;
 	assert_null(sshconf_get(run, &(struct sshconf_ask){ config, "-oProxyCommand=x", NULL, 0 }, &err));
-	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_int_equal(err.kind, ERR_CONNECT);
 }
 
 enum { MANY = 32 };
