@@ -29,7 +29,7 @@ name: t
 endpoint: 10.99.0.9:6443
 controlPlane:
   - {name: m1, address: 127.0.0.1}
-ssh: {user: $(id -un), port: $port, identityFile: key}
+ssh: {user: $(id -un), port: $port, identityFile: key, knownHostsFile: home/.ssh/known_hosts}
 END
 print=$(ssh-keygen -lf host_key.pub | cut -d' ' -f2)
 says() { grep -qF -- "$1" errors || die "does not say '$1': $(cat errors)"; }
