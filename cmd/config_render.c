@@ -23,7 +23,7 @@ static const struct cli_opt opts[] = {
 static const struct plan_phase *const look_phases[] = { &steps_connect, &steps_look, &steps_password, NULL };
 static const struct plan_phase *const no_phases[] = { NULL };
 
-enum part { KEEPALIVED = 1, CHECK = 2, KUBEADM = 4, ALL = 7 };
+enum part { KEEPALIVED = 1, CHECK = 2, KUBEADM = 4, HAPROXY = 8, KUBE_VIP = 16, ALL = 31 };
 
 struct wish {
 	const struct render_opts *opts;
@@ -70,6 +70,26 @@ static int render_keepalived(struct wish *w, const struct steps_run *run, const 
 	if (w->parts & KEEPALIVED && emit(w, n, "keepalived.conf", &conf, err) < 0)
 		return -1;
 	return w->parts & CHECK ? emit(w, n, "check_apiserver.sh", &check, err) : 0;
+}
+
+static int render_haproxy(struct wish *w, const struct steps_run *run, const struct steps_node *n, struct err *err)
+{
+	auto_buf struct buf cfg = BUF_INIT;
+
+	if (!n->inv->control_plane || !steps_uses_haproxy(run) || !(w->parts & HAPROXY))
+		return 0;
+	return steps_render_haproxy(run, &cfg, err) < 0 ? -1 : emit(w, n, "haproxy.cfg", &cfg, err);
+}
+
+static int render_kube_vip(struct wish *w, const struct steps_run *run, const struct steps_node *n, struct err *err)
+{
+	auto_buf struct buf manifest = BUF_INIT;
+
+	if (!n->inv->control_plane || !steps_uses_kube_vip(run) || !(w->parts & KUBE_VIP))
+		return 0;
+	if (steps_render_kube_vip(run, n, "/etc/kubernetes/admin.conf", &manifest, err) < 0)
+		return -1;
+	return emit(w, n, "kube-vip.yaml", &manifest, err);
 }
 
 static int render_kubeadm(struct wish *w, const struct steps_run *run, struct steps_node *n, struct err *err)
@@ -136,7 +156,8 @@ static int render(struct steps_run *run, void *data, struct err *err)
 
 		if (w->node && strcmp(w->node, n->inv->name))
 			continue;
-		if (render_keepalived(w, run, n, err) < 0 || render_kubeadm(w, run, n, err) < 0)
+		if (render_keepalived(w, run, n, err) < 0 || render_haproxy(w, run, n, err) < 0 ||
+		    render_kube_vip(w, run, n, err) < 0 || render_kubeadm(w, run, n, err) < 0)
 			return err_wrap(err, "%s", n->inv->name);
 	}
 	return 0;
@@ -153,7 +174,8 @@ static int accept(const void *ctx, const struct inventory *inv, struct err *err)
 
 static enum part part_named(const char *word)
 {
-	return !strcmp(word, "keepalived") ? KEEPALIVED : !strcmp(word, "check") ? CHECK :
+	return !strcmp(word, "haproxy") ? HAPROXY : !strcmp(word, "kube-vip") ? KUBE_VIP :
+	       !strcmp(word, "keepalived") ? KEEPALIVED : !strcmp(word, "check") ? CHECK :
 	       !strcmp(word, "kubeadm") ? KUBEADM : 0;
 }
 
@@ -170,7 +192,7 @@ static int run(const void *data, char **operands, struct err *err)
 		wish.parts = part_named(*operands++);
 	wish.node = *operands ? *operands++ : NULL;
 	if (*operands)
-		return err_set(err, ERR_USAGE, "'%s': expected [keepalived|check|kubeadm] [NODE]", *operands);
+		return err_set(err, ERR_USAGE, "'%s': expected [keepalived|check|haproxy|kube-vip|kubeadm] [NODE]", *operands);
 	return run_command(&o->run, &spec, err);
 }
 
@@ -181,7 +203,7 @@ const struct cli_cmd config_render = {
 		"Secrets are masked on stdout; with --out they are in the files, which are created 0600.  What only a "
 		"node can tell (its interface, its kubeadm) is asked for with --from-nodes.",
 	.examples = "hactl config render keepalived m1\nhactl config render --from-nodes --out rendered",
-	.operands = "[keepalived|check|kubeadm] [NODE]",
+	.operands = "[keepalived|check|haproxy|kube-vip|kubeadm] [NODE]",
 	.max_operands = 2,
 	.opts = opts,
 	.common = run_common_opts,

@@ -2,20 +2,20 @@
 # keepalived as hactl configures it, against the arithmetic of `hactl config explain vip`: for 3 and 5 nodes
 # every combination of up to two failures gives the holder that it names, and no event costs more than it
 # predicts. Without Kubernetes: a small server stands in for each API server.
-#   scenario-vrrp.sh [holders|outages|quiet|multicast|families...]     only these parts
+#   scenario-vrrp.sh [holders|outages|quiet|multicast|families|clusters|included...]     only these parts
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=vrrp.sh
 . "$TOP/tests/lab/vrrp.sh"
 
-parts=" ${*:-holders outages quiet multicast families} "
+parts=" ${*:-holders outages quiet multicast families clusters included} "
 wants() { [[ $parts == *" $1 "* ]]; }
 
 start() {
   fresh "$1"
   must "$1 stand-ins for API servers" stand_ins
   must "$1 nodes take the rendered files" deploy
-  must "the first node holds the VIP" within 20 carried_by m1
+  must "one node holds the VIP" within 20 one_carrier
   holds "all $1 are healthy" within 20 healthy
 }
 
@@ -100,6 +100,90 @@ no_move_in() {
   [ "$(moves)" = "$before" ] && one_carrier
 }
 
+# ---- one holder throughout
+# one_throughout SECONDS: looked at ten times a second
+one_throughout() {
+  local until=$((SECONDS + $1)) n=0
+  while [ $SECONDS -lt $until ]; do
+    [ "$(carriers | wc -w)" = 1 ] || { echo "held by '$(carriers | xargs)'"; return 1; }
+    n=$((n + 1))
+    sleep 0.1
+  done
+  echo "$n looks"
+}
+block_multicast() { local n; for n in "${ALL[@]}"; do lab ssh "$n" 'iptables -A INPUT -d 224.0.0.0/4 -j DROP && iptables -A OUTPUT -d 224.0.0.0/4 -j DROP' || return; done; }
+restart_all() { local n; for n in "${ALL[@]}"; do lab ssh "$n" systemctl restart keepalived & done; wait_all; within 10 one_carrier; }
+stop_all_apis() { local n; for n in "${ALL[@]}"; do api_down "$n" & done; wait_all; }
+start_all_apis() { local n; for n in "${ALL[@]}"; do api_up "$n" & done; wait_all; }
+
+# ---- two addresses, IPv6
+VIP6=fd00:10:230:255::168
+configure() { sed "s|^vip:.*|$1|" "$W/hactl.yaml" >"$W/other.yaml"; }
+moves_together() {
+  local first
+  first=$(carriers)
+  [ "$(carriers $VIP6)" = "$first" ] || { echo "$first and $(carriers $VIP6)"; return 1; }
+  api_down "$first"
+  within 10 moved_from "$first" && sleep 1 && [ "$(carriers)" = "$(carriers $VIP6)" ] || { echo "$(carriers) and $(carriers $VIP6)"; return 1; }
+  op ping -6 -n -c 1 -W 2 $VIP6 && op ping -n -c 1 -W 2 $VIP || return
+  api_up "$first"
+}
+moved_from() { one_carrier && [ "$(carriers)" != "$1" ]; }
+only_ipv6() {
+  sed "s|^endpoint:.*|endpoint: '[$VIP6]:6443'|;s|10\.230\.255\.\([0-9]*\)}|fd00:10:230:255::\1}|" "$W/hactl.yaml" >"$W/six.yaml"
+  deploy "$W/six.yaml" && within 15 six_held_by_one && [ -z "$(carriers)" ]
+}
+six_held_by_one() { [ "$(carriers $VIP6 | wc -w)" = 1 ]; }
+
+# ---- two clusters on one network: m1 m2 m3, and m4 m5 with an address and an ID of their own
+VIP_B=10.230.255.169
+two_clusters() {
+  sed '/name: m[45],/d' "$W/hactl.yaml" >"$W/a.yaml"
+  sed '/name: m[123],/d;s/255\.168/255.169/;s|^vip:.*|vip: {virtualRouterID: 52}|' "$W/hactl.yaml" >"$W/b.yaml"
+  stop_keepalived
+  deploy "$W/a.yaml" m1 m2 m3 && deploy "$W/b.yaml" m4 m5 && within 15 each_has_one
+}
+each_has_one() { case $(carriers) in m1 | m2 | m3) ;; *) return 1 ;; esac; case $(carriers $VIP_B) in m4 | m5) ;; *) return 1 ;; esac; }
+each_fails_over_alone() {
+  local a b
+  a=$(carriers) b=$(carriers $VIP_B)
+  api_down "$a"
+  within 10 moved_from "$a" && each_has_one && [ "$(carriers $VIP_B)" = "$b" ] || { echo "$(carriers), $(carriers $VIP_B)"; return 1; }
+  api_down "$b"
+  within 10 eval "[ \"\$(carriers $VIP_B)\" != $b ] && each_has_one" || { echo "$(carriers), $(carriers $VIP_B)"; return 1; }
+  api_up "$a"
+  api_up "$b"
+}
+stop_keepalived() { local n; for n in "${ALL[@]}"; do lab ssh "$n" systemctl stop keepalived & done; wait_all; }
+
+# ---- somebody else's keepalived.conf that includes files
+someone_elses='mkdir -p /etc/keepalived/conf.d && systemctl stop keepalived && cat >/etc/keepalived/keepalived.conf <<X
+global_defs {
+	router_id theirs
+	enable_script_security
+	script_user root
+}
+vrrp_instance theirs {
+	state BACKUP
+	interface eth0
+	virtual_router_id 99
+	priority 100
+	virtual_ipaddress {
+		10.230.255.199/24
+	}
+}
+include /etc/keepalived/conf.d/*.conf
+X'
+takes_a_file_of_its_own() {
+  lab ssh m1 "$someone_elses" && lab ssh m1 sha256sum /etc/keepalived/keepalived.conf >"$W/theirs" || return
+  hactl config render keepalived m1 --from-nodes --out "$W/own" --config "$W/hactl.yaml" || return
+  ! grep -q global_defs "$W/own/m1/keepalived.conf" || { echo "it has global settings"; return 1; }
+  lab ssh m1 'cat >/etc/keepalived/conf.d/hactl.conf && keepalived --config-test && systemctl start keepalived' <"$W/own/m1/keepalived.conf" || return
+  lab ssh m1 sha256sum /etc/keepalived/keepalived.conf | diff "$W/theirs" - || return
+  within 15 carried_by_their_own && within 10 one_carrier
+}
+carried_by_their_own() { [ "$(carriers 10.230.255.199)" = m1 ]; }
+
 if wants holders; then
   start 5
   holds "5 nodes: every one of 50 combinations gives the holder that the arithmetic names" check_holders 50
@@ -125,4 +209,35 @@ if wants quiet; then
   for _ in 1 2 3 4 5 6; do timeout 60 sh -c 'while :; do :; done' & done
   holds "six busy processes on this machine's $(nproc) cores: no move in 60 s" no_move_in 60
   wait_all
+fi
+if wants multicast; then
+  must "multicast is blocked on all nodes" block_multicast
+  holds "and one node gets the VIP after a restart" restart_all
+  sleep 2
+  holds "unicast: one holder throughout 20 s" one_throughout 20
+  holds "all API servers are down" stop_all_apis
+  sleep 4
+  holds "and one node has the VIP throughout" one_throughout 5
+  holds "after a restart without any API server, as before kubeadm init, one node gets it" restart_all
+  sleep 2
+  holds "and keeps it" one_throughout 5
+  start_all_apis
+  within 20 healthy
+fi
+if wants families; then
+  configure "vip: {address: ['$VIP', '$VIP6']}"
+  holds "a VIP of each family is taken" deploy "$W/other.yaml"
+  within 20 healthy
+  holds "both are on one node, and move together" moves_together
+  within 20 healthy
+  holds "IPv6 alone: one node holds $VIP6" only_ipv6
+  deploy
+fi
+if wants included; then
+  holds "a foreign keepalived.conf that includes *.conf stays; ours lies beside it, and both VIPs are held" takes_a_file_of_its_own
+fi
+if wants clusters; then
+  start 5
+  must "two clusters on one network, with two IDs, have a VIP each" two_clusters
+  holds "and fail over each for itself" each_fails_over_alone
 fi
