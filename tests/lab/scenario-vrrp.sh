@@ -125,7 +125,7 @@ moves_together() {
   [ "$(carriers $VIP6)" = "$first" ] || { echo "$first and $(carriers $VIP6)"; return 1; }
   api_down "$first"
   within 10 moved_from "$first" && sleep 1 && [ "$(carriers)" = "$(carriers $VIP6)" ] || { echo "$(carriers) and $(carriers $VIP6)"; return 1; }
-  op ping -6 -n -c 1 -W 2 $VIP6 && op ping -n -c 1 -W 2 $VIP || return
+  answers "[$VIP6]" && answers $VIP || return
   api_up "$first"
 }
 moved_from() { one_carrier && [ "$(carriers)" != "$1" ]; }
