@@ -118,11 +118,16 @@ demo: deps
 check-all: deps
 	$(Q)$(MAKE) check
 	$(Q)$(MAKE) check-san
+	$(Q)$(MAKE) check-scale
 	$(Q)$(MAKE) check-lab
 
 check-lab: deps
 	$(Q)$(MAKE) $(B)/hactl
 	$(Q)r=0; for t in $(LAB); do echo "== $$t"; HACTL=$(B)/hactl $$t || r=1; done; exit $$r
+
+# 200 nodes, a quarter of them bad; minutes on two cores.
+check-scale: $(B)/hactl
+	$(Q)HACTL=$(B)/hactl tests/scale/scale
 
 bench: deps
 	$(Q)$(MAKE) $(B)/hactl
@@ -155,6 +160,6 @@ install: all
 clean:
 	rm -rf build build-san build-fuzz
 
-.PHONY: all deps demo bench check check-all check-lab check-layers check-unit check-libssh2-1.11 check-corpus check-cli check-san fuzz lint install clean FORCE
+.PHONY: all check-scale deps demo bench check check-all check-lab check-layers check-unit check-libssh2-1.11 check-corpus check-cli check-san fuzz lint install clean FORCE
 .DELETE_ON_ERROR:
 -include $(OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d)
