@@ -102,10 +102,10 @@ static void set_seen(json_t *o, const struct status *st, const struct status_nod
 	json_object_set_new(o, "kubelet", json_pack("{s:b, s:o, s:o}", "active", n->kubelet_active, "version", text(f->kubelet),
 						    "server", text(n->kubelet_server)));
 	json_object_set_new(o, "certificates", certs_of(n));
-	if (!n->inv->control_plane || !steps_uses_keepalived(st->run))
-		return;
-	json_object_set_new(o, "holdsVip", json_boolean(n->holds_vip));
-	json_object_set_new(o, "keepalived", keepalived_of(n));
+	if (n->inv->control_plane && status_has_vip(st))
+		json_object_set_new(o, "holdsVip", json_boolean(n->holds_vip));
+	if (n->inv->control_plane && steps_uses_keepalived(st->run))
+		json_object_set_new(o, "keepalived", keepalived_of(n));
 }
 
 static json_t *node(const struct status *st, const struct status_node *n)

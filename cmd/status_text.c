@@ -78,7 +78,7 @@ static struct cell etcd_cell(const struct status_node *n)
 
 static struct cell vip_cell(const struct status *st, const struct status_node *n)
 {
-	if (!n->inv->control_plane || !steps_uses_keepalived(st->run))
+	if (!n->inv->control_plane || !status_has_vip(st))
 		return none;
 	if (n->ssh.answer != STATUS_OK)
 		return unknown;

@@ -87,9 +87,14 @@ static void find_listed(struct status *st)
 				st->nodes[i].listed = &st->listed.v[j];
 }
 
+bool status_has_vip(const struct status *st)
+{
+	return st->inv->vip.provider != INV_VIP_NONE && st->inv->vip.address;
+}
+
 static void find_holders(struct status *st)
 {
-	for (size_t i = 0; i < st->n && st->inv->vip.address; i++) {
+	for (size_t i = 0; i < st->n && status_has_vip(st); i++) {
 		struct status_node *n = &st->nodes[i];
 
 		if (n->ssh.answer != STATUS_OK || !n->inv->control_plane)

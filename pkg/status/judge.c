@@ -82,14 +82,15 @@ static void judge_vip(struct status *st)
 {
 	auto_free char *names = holder_names(st);
 
-	if (!steps_uses_keepalived(st->run) || st->holders < 0)
+	if (!status_has_vip(st) || st->holders < 0)
 		return;
 	if (st->holders > 1)
-		strs_printf(&st->problems, "the VIP %s is held by %d nodes at once: %s; do adverts (protocol 112) get through between them?",
+		strs_printf(&st->problems, "the VIP %s is held by %d nodes at once: %s; do they hear each other ('hactl preflight')?",
 			    st->inv->vip.address, st->holders, names);
 	else if (!st->holders && (saw_control_plane(st) || st->endpoint.answer != STATUS_OK))
-		strs_printf(&st->problems, "the VIP %s is held by no node%s; 'journalctl -u keepalived' on them tells why",
-			    st->inv->vip.address, saw_control_plane(st) ? "" : " that was reached");
+		strs_printf(&st->problems, "the VIP %s is held by no node%s%s",
+			    st->inv->vip.address, saw_control_plane(st) ? "" : " that was reached",
+			    steps_uses_keepalived(st->run) ? "; 'journalctl -u keepalived' on them tells why" : "");
 }
 
 /* More nodes may be in etcd's list than in hactl.yaml, and the other way round. */

@@ -71,7 +71,7 @@ static void risk_numbers(struct status *st)
 
 static void risk_balancer(struct status *st)
 {
-	if (!steps_uses_keepalived(st->run))
+	if (!status_has_vip(st))
 		strs_printf(&st->risks, "endpoint: everything goes through the balancer at %s, which hactl does not see; is it more than one machine?",
 			    st->inv->endpoint);
 }

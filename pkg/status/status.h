@@ -84,6 +84,9 @@ const struct status_cert *status_first_cert(const struct status_node *n);
 const struct status_cert *status_first_of_all(const struct status *st, const struct status_node **whose);
 bool status_is_ca(const struct status_cert *c);
 
+/* Do the nodes themselves carry a VIP, whoever moves it? */
+bool status_has_vip(const struct status *st);
+
 /* Failures that the cluster survives now: etcd's margin; -1: no quorum, or unknown. */
 int status_survives(const struct status *st);
 
