@@ -1,4 +1,5 @@
 /* A known_hosts file as it may be: no verdict may come from outside of it. */
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -18,6 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	known_hosts_add_text(&k, "file", text);
 	known_hosts_check(&k, &names, key, sizeof(key) - 1, &res);
 	known_hosts_types(&k, &names, &types);
+	/* what is decided has a place, and a key that is known has a type to be asked for */
+	assert((res.verdict == KNOWN_NOT_FOUND) == !res.place.len);
+	assert(res.verdict != KNOWN_MATCH || strs_has(&types, "ssh-ed25519"));
+	assert(!res.place.len || !strncmp(buf_str(&res.place), "file:", 5));
 	known_result_release(&res);
 	known_names_release(&names);
 	known_hosts_release(&k);

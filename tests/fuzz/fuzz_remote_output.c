@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	frame_output(&lines, 1, (const char *)data, half);
 	frame_output(&lines, 1, (const char *)data + half, len - half);
 	frame_lines_release(&lines);
-	(void)!frame_strip(&frame, false, &res, &err);
+	(void)!frame_strip(&frame, &res, &err);
 	while (tar_next(&at, &left, &m, &tar_err) == 1)
 		;
 	return 0;
