@@ -179,11 +179,11 @@ static int add_framed(const struct remote_exec *e, const char *nonce, int status
 static int answer(struct fake *f, const struct remote_exec *e, struct remote_result *body,
 		  struct err *err)
 {
-	const char *input = e->input, *script = strstr(input, "hactl_script=");
+	const char *input = e->input, *script = strstr(input, "hactl_script="), *dd = strstr(e->command, "dd bs=1 ");
 	auto_buf struct buf text = BUF_INIT;
 	size_t len, n;
 
-	if (sscanf(e->command, "%*[^=]=1 count=%zu", &len) == 1 && sscanf(input, "%*s hactl_count=%zu", &n) == 1)
+	if (dd && sscanf(dd, "dd bs=1 count=%zu", &len) == 1 && sscanf(input, "%*s hactl_count=%zu", &n) == 1)
 		return answer_put(f, input + len, e->input_len - len, n, &body->out, err);
 	assert(script);
 	script += strlen("hactl_script=");
