@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 CC ?= cc
 CFLAGS ?= -O2 -g
 PKGS := yaml-0.1 libssh2 openssl libcurl jansson
-NEEDS_DEPS := deps demo bench check-lab check-all
+NEEDS_DEPS := deps demo bench bench-failover check-lab check-all
 ifneq ($(filter-out $(NEEDS_DEPS),$(or $(MAKECMDGOALS),all)),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 # libcurl is loaded when it is needed: pkg/kube/libcurl.c
@@ -135,6 +135,11 @@ bench: deps
 	$(Q)LIB=$(abspath $(LIB)) tests/bench/fanout
 	$(Q)HACTL=$(B)/hactl tests/bench/bootstrap
 
+# Half an hour on a quiet machine; the table goes into the README.
+bench-failover: deps
+	$(Q)$(MAKE) $(B)/hactl
+	$(Q)HACTL=$(B)/hactl tests/bench/failover --write README.md
+
 # memleak: cppcheck does not know the cleanup attribute; the rest of what is suppressed it gets wrong.
 lint:
 	$(Q)cppcheck -q --enable=warning,performance,portability --error-exitcode=1 -Ipkg -Icmd \
@@ -160,6 +165,6 @@ install: all
 clean:
 	rm -rf build build-san build-fuzz
 
-.PHONY: all check-scale deps demo bench check check-all check-lab check-layers check-unit check-libssh2-1.11 check-corpus check-cli check-san fuzz lint install clean FORCE
+.PHONY: all check-scale deps demo bench bench-failover check check-all check-lab check-layers check-unit check-libssh2-1.11 check-corpus check-cli check-san fuzz lint install clean FORCE
 .DELETE_ON_ERROR:
 -include $(OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d)
