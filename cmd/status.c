@@ -91,18 +91,39 @@ static void print_stamped(const struct status *st, const char *sign, const char 
 	fflush(stdout);
 }
 
-/* The first time only what is wrong; then what became another, the old state with a minus when it
- * just ended. */
+/* Up to the second colon: "m1: cannot be reached: ..." stays one problem while its reason changes. */
+static size_t key_length(const char *state)
+{
+	const char *first = strstr(state + strcspn(state, ":") + 1, ": ");
+	const char *second = first ? strstr(first + 2, ": ") : NULL;
+
+	return second ? (size_t)(second - state) : strlen(state);
+}
+
+static bool has_state(const struct strs *l, const char *state)
+{
+	bool problem = !strncmp(state, "problem: ", 9);
+	size_t len = key_length(state);
+
+	if (!problem)
+		return strs_has(l, state);
+	for (size_t i = 0; i < l->n; i++)
+		if (key_length(l->v[i]) == len && !strncmp(l->v[i], state, len))
+			return true;
+	return false;
+}
+
+/* The first time only what is wrong; then what became another, and which problems ended. */
 static void print_changes(const struct status *st, struct strs *known, bool first)
 {
 	struct strs now = STRS_INIT;
 
 	status_list_states(st, &now);
 	for (size_t i = 0; i < known->n; i++)
-		if (!strncmp(known->v[i], "problem: ", 9) && !strs_has(&now, known->v[i]))
+		if (!strncmp(known->v[i], "problem: ", 9) && !has_state(&now, known->v[i]))
 			print_stamped(st, "ended: ", known->v[i] + 9);
 	for (size_t i = 0; i < now.n; i++)
-		if (!strs_has(known, now.v[i]) && (!first || !strncmp(now.v[i], "problem: ", 9)))
+		if (!has_state(known, now.v[i]) && (!first || !strncmp(now.v[i], "problem: ", 9)))
 			print_stamped(st, "", now.v[i]);
 	if (first && !st->problems.n)
 		print_stamped(st, "", "healthy");

@@ -82,6 +82,10 @@ static int reach(struct status_node *n, int64_t deadline_ms)
 		remote_close(n->step->remote);
 		n->step->remote = NULL;
 	}
+	if (rc < 0 && err.kind == ERR_INTERRUPTED) { /* by the look's deadline */
+		err_clear(&err);
+		err_set(&err, ERR_CONNECT, "no answer within %d s", STATUS_NODES_MS / 1000);
+	}
 	settle(&n->ssh, rc, since, &err);
 	return rc;
 }
