@@ -27,7 +27,7 @@ YAML
 }
 
 # sshd NODE SETTINGS: it does not listen for a moment
-sshd() { lab ssh "$1" "printf '%s\n' '$2' >/etc/ssh/sshd_config.d/test.conf && sshd -t && systemctl reload ssh" && sleep 0.5; }
+sshd() { lab ssh "$1" "printf '%s\n' '$2' >/etc/ssh/sshd_config.d/00-test.conf && sshd -t && systemctl reload ssh" && sleep 0.5; }
 # ops_both SETTINGS: for user ops alone, so that the others' ways stay open
 ops_both() { sshd m1 "Match User ops
 $1" && sshd m2 "Match User ops
