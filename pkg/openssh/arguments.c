@@ -4,7 +4,7 @@
 
 #include "openssh/master.h"
 
-/* Noticed after (COUNT + 1) intervals: 9 s. */
+/* ssh gives a silent peer up after one interval more than it counts: 9 s. */
 #define ALIVE_INTERVAL_S 3
 #define ALIVE_COUNT 2
 
@@ -91,6 +91,8 @@ static int add_login(const struct ssh_options *o, struct strs *argv, struct err 
 			return -1;
 	if (o->identities_only)
 		add_option(argv, "IdentitiesOnly=yes");
+	if (o->keys_only)
+		add_option(argv, "PreferredAuthentications=publickey");
 	if (o->identity_agent && add_path(argv, "IdentityAgent", o->identity_agent, err) < 0)
 		return -1;
 	return 0;
@@ -126,6 +128,17 @@ static const char *const always[] = {
 	"GSSAPIDelegateCredentials=no",
 };
 
+static void add_alive(const struct ssh_options *o, struct strs *argv)
+{
+	int interval_s = (o->alive_interval_ms + 999) / 1000;
+
+	strs_add(argv, "-o");
+	strs_printf(argv, "ServerAliveInterval=%d", interval_s ? interval_s : ALIVE_INTERVAL_S);
+	strs_add(argv, "-o");
+	strs_printf(argv, "ServerAliveCountMax=%d",
+		    !interval_s ? ALIVE_COUNT : o->alive_count > 1 ? o->alive_count - 1 : 1);
+}
+
 static const char *find_ssh(struct buf *path)
 {
 	auto_free char *dirs = strdup(getenv("PATH") ? getenv("PATH") : "/usr/local/bin:/usr/bin:/bin");
@@ -153,10 +166,7 @@ int openssh_arguments(const struct ssh_options *o, const struct openssh_purpose 
 	strs_add(argv, "-N");
 	for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
 		add_option(argv, always[i]);
-	strs_add(argv, "-o");
-	strs_printf(argv, "ServerAliveInterval=%d", ALIVE_INTERVAL_S);
-	strs_add(argv, "-o");
-	strs_printf(argv, "ServerAliveCountMax=%d", ALIVE_COUNT);
+	add_alive(o, argv);
 	add_purpose(p, argv);
 	if (add_route(o, argv, err) < 0 || add_login(o, argv, err) < 0 ||
 	    add_host_key(o, p, argv, err) < 0)

@@ -78,3 +78,8 @@ bool openssh_refused_host_key(const struct buf *said)
 {
 	return strstr(buf_str(said), "Host key verification failed") != NULL;
 }
+
+bool openssh_refused_login(const struct buf *said)
+{
+	return strstr(buf_str(said), "Permission denied (") || strstr(buf_str(said), "Too many authentication failures");
+}

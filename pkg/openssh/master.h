@@ -77,6 +77,7 @@ int openssh_askpass_main(const char *path, const char *prompt);
 int openssh_explain(const struct ssh_options *o, const char *name, const struct buf *said,
 		    bool *again, struct err *err);
 bool openssh_refused_host_key(const struct buf *said);
+bool openssh_refused_login(const struct buf *said);
 
 /* hostkey.c: for a host key that ssh refused: learns it and says what is wrong with it.  0: nothing
  * is, by all the names that o has for the host, or it has been made known as o wants it; key is

@@ -214,6 +214,8 @@ static int judge_end(struct attempt *a, struct err *err)
 	if (openssh_refused_host_key(&a->m->ssh.said))
 		return judge_host_key(a, err);
 	openssh_explain(a->o, a->m->name, &a->m->ssh.said, &again, &why);
+	if (a->o->refusal)
+		a->o->refusal->login = openssh_refused_login(&a->m->ssh.said);
 	if (again && pause_before_retry(a))
 		return 1;
 	if (remote_interrupted())

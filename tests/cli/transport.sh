@@ -62,7 +62,7 @@ config() {
 		kind: Cluster
 		endpoint: 192.0.2.9:6443
 		vip: {provider: none}
-		ssh: {user: '$user', identityFile: id, knownHostsFile: known, connectTimeout: 20s, config: none, transport: $1}
+		ssh: {user: '$user', identityFile: id, knownHostsFile: known, connectTimeout: 60s, config: none, transport: $1}
 		controlPlane:
 		  - {name: m1, address: 127.0.0.1, ssh: {port: $plain}}
 		workers:

@@ -108,7 +108,7 @@ static void a_server_that_says_nothing_runs_into_the_timeout(void **state)
 	sshd_client_init(&c, &sshd, "id");
 	c.options.connect_timeout_ms = 500;
 	assert_fails(&c.options, "no answer in time", "no firewall between?");
-	assert_true(clock_ms() - begun < 3000);
+	assert_true(clock_ms() - begun < 9000);
 }
 
 static void a_machine_without_ssh_is_told(void **state)

@@ -188,7 +188,7 @@ static void a_signal_ends_connecting(void **state)
 	assert_null(ssh_connect(&c.options, &err));
 	remote_interrupt(false);
 	assert_int_equal(err.kind, ERR_INTERRUPTED);
-	assert_true(clock_ms() - begun < 5000);
+	assert_true(clock_ms() - begun < 9000);
 }
 
 static void *connect_and_run(void *arg)
@@ -236,10 +236,10 @@ static void a_server_that_stopped_is_noticed_in_ten_seconds(void **state)
 	assert_int_equal(err.kind, ERR_CONNECT);
 	if (!strstr(err.msg, "the connection is lost") || !strstr(err.msg, "not responding"))
 		fail_msg("%s", err.msg);
-	assert_in_range(clock_ms() - begun, 5000, 12000);
+	assert_in_range(clock_ms() - begun, 5000, 25000); /* 9 s, and what a busy machine adds */
 	begun = clock_ms();
 	remote_close(r);
-	assert_true(clock_ms() - begun < 2000);
+	assert_true(clock_ms() - begun < 10000);
 	SYSTEM("pkill -KILL -P %d sshd || :", (int)sshd.pid);
 }
 

@@ -175,7 +175,7 @@ static inline void sshd_client_init(struct sshd_client *c, const struct sshd *d,
 		.user = d->user,
 		.identity_files = (const char *const *)c->identity,
 		.known_hosts = (const char *const *)c->known_hosts,
-		.connect_timeout_ms = 10000,
+		.connect_timeout_ms = 60000,
 	};
 }
 

@@ -64,10 +64,10 @@ static void assert_lost_in_time(struct remote *r, const char *script)
 	HOLD(remote_run(r, &cmd, &res, &err) < 0);
 	print_message("after %d ms: %s\n", (int)(clock_ms() - begun), err.msg);
 	HOLD(err.kind == ERR_CONNECT && strstr(err.msg, "the connection is lost"));
-	HOLD(clock_ms() - begun < 14000); /* 10 s, and what a busy machine adds */
+	HOLD(clock_ms() - begun < 25000); /* 10 s, and what a busy machine adds */
 	begun = clock_ms();
 	remote_close(r);
-	HOLD(clock_ms() - begun < 2000);
+	HOLD(clock_ms() - begun < 10000);
 }
 
 static void be_stopped(struct sshd *d)

@@ -24,7 +24,7 @@ static inline char *trap_output(struct remote *r, const char *script, int timeou
 
 static inline void trap_prints(struct remote *r, const char *script, const char *expected)
 {
-	auto_free char *out = trap_output(r, script, 20000);
+	auto_free char *out = trap_output(r, script, 60000);
 
 	assert_string_equal(out, expected);
 }
@@ -47,7 +47,7 @@ static inline int trap_exec(struct remote *r, const char *command, const void *i
 			    struct remote_result *res, struct err *err)
 {
 	const struct remote_exec e = { .command = command, .input = input, .input_len = len,
-				       .max_output = 32 << 20, .timeout_ms = 30000 };
+				       .max_output = 32 << 20, .timeout_ms = 90000 };
 
 	return r->ops->exec(r, &e, res, err);
 }
