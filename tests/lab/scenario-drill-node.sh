@@ -35,7 +35,7 @@ state() {
   lab ssh m1 'find /etc/kubernetes /etc/keepalived /etc/systemd/system -printf "%p %m %U %s %T@\n" | sort
     { iptables-save; echo; ip6tables-save; } | sed "/^#/d; s/\[[0-9:]*\]//"
     systemctl list-units --all --plain --no-legend --type=timer,service | awk "{print \$1, \$3, \$4}" | grep -v "^\(session\|run-\|ssh@\|kubelet\|systemd-\)" | sort
-    ls /run/hactl-drill /run/systemd/transient 2>/dev/null; pgrep -af "[h]actl-drill"'
+    ls /run/hactl-drill 2>/dev/null; find /run/systemd/transient -name "hactl*" 2>/dev/null; pgrep -af "[h]actl-drill"'
 }
 state >"$W/before"
 same_state() { state >"$W/after"; diff "$W/before" "$W/after"; }
