@@ -168,6 +168,7 @@ static void write_merged_out(struct yaml_edit *e, const struct yaml_stream *s,
 	struct merging m = { .text = BUF_INIT, .s = s, .map = map, .flow = map->flow, .json = json,
 			     .indent = merge->key->column - 1 };
 
+	yaml_keep_comments(s, merge, &m.text);
 	add_merged(&m, merge);
 	if (m.nseen)
 		yaml_edit_splice(e, merge->key->start, merge->end, buf_str(&m.text));
@@ -191,15 +192,18 @@ static void quote_key(struct yaml_edit *e, const struct yaml_node *key, const ch
 	yaml_edit_splice(e, key->start, key->end, buf_str(&text));
 }
 
-/* An argument without a value is one with an empty value. */
-static void fill_empty(struct yaml_edit *e, const struct yaml_node *value, size_t behind_colon)
+/* An argument without a value is one with an empty value; an anchor stays, a tag does not. */
+static void fill_empty(struct yaml_edit *e, const struct yaml_stream *s, const struct yaml_node *value,
+		       size_t behind_colon)
 {
+	size_t start = value->tagged ? value->start : yaml_content_start(s, value);
+
 	if (!yaml_is_null(value) || value->alias)
 		return;
-	if (value->end == value->start)
-		yaml_edit_splice(e, behind_colon, behind_colon, " \"\"");
+	if (value->end > value->start)
+		yaml_edit_splice(e, start, value->end, start == value->end ? " \"\"" : "\"\"");
 	else
-		yaml_edit_splice(e, value->start, value->end, "\"\"");
+		yaml_edit_splice(e, behind_colon, behind_colon, " \"\"");
 }
 
 /* Lines between the colon and the end of the value go two columns deeper. */
@@ -225,7 +229,7 @@ static void block_entry(struct yaml_edit *e, const struct yaml_stream *s,
 	quote_key(e, key, "- name: ");
 	buf_printf(&text, "%s%*svalue:", yaml_line_end(s), key->column + 1, "");
 	yaml_edit_splice(e, key->end, colon + 1, buf_str(&text));
-	fill_empty(e, value, colon + 1);
+	fill_empty(e, s, value, colon + 1);
 	indent_lines(e, s, colon + 1, value->end > colon ? value->end : colon + 1);
 }
 
@@ -244,7 +248,7 @@ static void flow_entry(struct yaml_edit *e, const struct yaml_stream *s,
 	yaml_edit_splice(e, key->end, colon + 1, json ? ", \"value\":" : ", value:");
 	if (!strchr(" \t\r\n", text[colon + 1]))
 		yaml_edit_splice(e, colon + 1, colon + 1, " ");
-	fill_empty(e, value, colon + 1);
+	fill_empty(e, s, value, colon + 1);
 	yaml_edit_splice(e, value->end > colon ? value->end : colon + 1,
 			 value->end > colon ? value->end : colon + 1, "}");
 }

@@ -51,32 +51,6 @@ bool kubeadm_harmless(const struct kubeadm_change *change, const struct yaml_nod
 	return !strcasecmp(n->value, change->harmless);
 }
 
-/* An alias elsewhere in the document that needs an anchor inside this node, or NULL. */
-static const struct yaml_node *alias_into(const struct yaml_node *from, const struct yaml_node *n)
-{
-	const struct yaml_node *found = NULL;
-
-	if (from->alias)
-		return from->alias->start >= n->start && from->alias->end <= n->end &&
-		       !(from->start >= n->start && from->end <= n->end) ? from : NULL;
-	for (const struct yaml_node *c = from->child; c && !found; c = c->next)
-		found = alias_into(c, n);
-	return found;
-}
-
-static int remove_field(struct hop *h, const struct kubeadm_doc *d, const struct yaml_node *n,
-			bool with_comment)
-{
-	const struct yaml_node *alias = alias_into(d->root, n);
-
-	if (alias)
-		return yaml_error(h->config->stream, alias, h->err, "'%s', where the anchor of this alias "
-				  "stands, is gone in %s; write the value out here", n->key->value,
-				  h->table->name);
-	yaml_edit_remove(&h->edit, h->config->stream, n, with_comment);
-	return 0;
-}
-
 /* Can a comment go with a value that moves?  Not from or to flow style, nor when the value
  * stands there already. */
 static bool takes_comment(const struct kubeadm_config *config, const struct kubeadm_change *c,
@@ -115,7 +89,7 @@ static char *scalar_text(const struct yaml_stream *s, const struct yaml_node *n,
 	return buf_detach(&out);
 }
 
-/* The comment above the value's key without its indentation; NULL: none. */
+/* The comments above the value's key and between both, without their indentation; NULL: none. */
 static char *text_above(const struct yaml_stream *s, const struct yaml_node *n)
 {
 	size_t len, left = 0;
@@ -129,11 +103,11 @@ static char *text_above(const struct yaml_stream *s, const struct yaml_node *n)
 		buf_add(&out, sign, strcspn(sign, "\r\n"));
 		buf_puts(&out, "\n");
 	}
-	return at ? buf_detach(&out) : NULL;
+	yaml_comments_inside(s, n, "\n", &out);
+	return out.len ? buf_detach(&out) : NULL;
 }
 
-static int move_field(struct hop *h, const struct kubeadm_doc *d, const struct kubeadm_change *c,
-		      const struct yaml_node *n)
+static void move_field(struct hop *h, const struct kubeadm_change *c, const struct yaml_node *n)
 {
 	bool wanted = !kubeadm_harmless(c, n) &&
 		      (c->op == OP_MOVE || kubeadm_doc(h->config, c->to_kind));
@@ -142,7 +116,8 @@ static int move_field(struct hop *h, const struct kubeadm_doc *d, const struct k
 	if (wanted && h->nmoves < MOVES_MAX)
 		h->moves[h->nmoves++] = (struct move){ c, scalar_text(h->config->stream, n, comment),
 						       comment ? text_above(h->config->stream, n) : NULL };
-	return c->op == OP_MOVE ? remove_field(h, d, n, comment) : 0;
+	if (c->op == OP_MOVE)
+		yaml_edit_remove(&h->edit, h->config->stream, n, comment);
 }
 
 static void collect_list(struct hop *h, const struct yaml_node *n)
@@ -156,22 +131,23 @@ static void collect_list(struct hop *h, const struct yaml_node *n)
 		h->lists[h->nlists++] = n;
 }
 
-static int apply_change(struct hop *h, const struct kubeadm_doc *d, const struct kubeadm_change *c)
+static void apply_change(struct hop *h, const struct kubeadm_doc *d, const struct kubeadm_change *c)
 {
 	const struct yaml_node *n = c->path ? yaml_find(d->root, c->path) : NULL;
 
 	if (c->op == OP_DROP_KIND)
 		yaml_edit_remove_document(&h->edit, h->config->stream, d->index, true);
 	if (!n)
-		return 0;
+		return;
 	if (c->op == OP_LIST)
 		collect_list(h, n);
 	if (c->op == OP_MOVE || c->op == OP_COPY)
-		return move_field(h, d, c, n);
-	return c->op == OP_DROP ? remove_field(h, d, n, false) : 0;
+		move_field(h, c, n);
+	if (c->op == OP_DROP)
+		yaml_edit_remove(&h->edit, h->config->stream, n, false);
 }
 
-static int apply_changes(struct hop *h)
+static void apply_changes(struct hop *h)
 {
 	for (size_t i = 0; i < h->config->ndocs; i++) {
 		const struct kubeadm_doc *d = &h->config->docs[i];
@@ -179,13 +155,11 @@ static int apply_changes(struct hop *h)
 		if (d->api + 1 != h->table->api)
 			continue;
 		for (size_t k = 0; k < h->table->nchanges; k++)
-			if (h->table->changes[k].kind == d->kind &&
-			    apply_change(h, d, &h->table->changes[k]) < 0)
-				return -1;
+			if (h->table->changes[k].kind == d->kind)
+				apply_change(h, d, &h->table->changes[k]);
 	}
 	for (size_t i = 0; i < h->nlists; i++)
 		args_to_list(&h->edit, h->config->stream, h->lists[i]);
-	return 0;
 }
 
 /* Only the version's own letters change when they are there as such. */
@@ -262,9 +236,10 @@ static int hop(struct kubeadm_config *c, enum kubeadm_api to, bool last,
 	       struct kubeadm_config **next, struct err *err)
 {
 	struct hop h = { .config = c, .table = kubeadm_table(to), .err = err };
-	int rc = apply_changes(&h);
+	int rc = 0;
 
-	if (rc == 0 && (h.edit.n || last)) {
+	apply_changes(&h);
+	if (h.edit.n || last) {
 		set_apis(&h);
 		*next = kubeadm_edited(c, &h.edit, err);
 		rc = *next ? make_moves(&h, next) : -1;

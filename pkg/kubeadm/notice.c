@@ -31,6 +31,38 @@ struct look {
 	struct err *err;
 };
 
+/* An alias elsewhere in the document that needs an anchor inside this node, or NULL. */
+static const struct yaml_node *alias_into(const struct yaml_node *from, const struct yaml_node *n)
+{
+	const struct yaml_node *found = NULL;
+
+	if (from->alias)
+		return from->alias->start >= n->start && from->alias->end <= n->end &&
+		       !(from->start >= n->start && from->end <= n->end) ? from : NULL;
+	for (const struct yaml_node *c = from->child; c && !found; c = c->next)
+		found = alias_into(c, n);
+	return found;
+}
+
+/* A value that is taken out. */
+static int check_gone(const struct look *l, const struct kubeadm_doc *d, const struct yaml_node *n,
+		      const struct kubeadm_table *t)
+{
+	const struct yaml_node *alias = alias_into(d->root, n);
+
+	return alias ? yaml_error(l->config->stream, alias, l->err, "'%s', where the anchor of this alias "
+				  "stands, is gone in %s; write the value out here", n->key->value, t->name) : 0;
+}
+
+/* A value that is moved to a document of the file: is there a way? */
+static int check_place(const struct look *l, const struct kubeadm_doc *d, const char *path)
+{
+	auto_yaml_edit struct yaml_edit none = YAML_EDIT_INIT;
+	const struct yaml_new value = { .raw = "" };
+
+	return yaml_edit_set(&none, l->config->stream, d->root, path, &value, l->err);
+}
+
 /* A value that moves to where another one already stands. */
 static int check_meeting(const struct look *l, const struct kubeadm_change *c,
 			 const struct yaml_node *n)
@@ -39,8 +71,10 @@ static int check_meeting(const struct look *l, const struct kubeadm_change *c,
 	const struct yaml_node *there = d ? yaml_find(d->root, c->to_path) : NULL;
 	long long a, b;
 
-	if (yaml_is_null(there) || kubeadm_harmless(c, n))
+	if (kubeadm_harmless(c, n) || (yaml_is_null(there) && !d))
 		return 0;
+	if (yaml_is_null(there))
+		return check_place(l, d, c->to_path);
 	if (kubeadm_duration(n->value, &a) == 0 && kubeadm_duration(there->value, &b) == 0 && a == b)
 		return 0;
 	return yaml_error(l->config->stream, n, l->err, "'%s: %s' becomes %s of %s, where line %d already "
@@ -49,16 +83,20 @@ static int check_meeting(const struct look *l, const struct kubeadm_change *c,
 }
 
 /* A map of arguments that becomes a list. */
-static int look_at_args(const struct look *l, const struct yaml_node *map)
+static int look_at_args(const struct look *l, const struct kubeadm_doc *d, const struct yaml_node *map,
+			const struct kubeadm_table *t)
 {
 	if (map->alias)
 		return 0; /* looked at where it stands */
 	if (args_check(l->config->stream, map, l->err) < 0)
 		return -1;
-	for (const struct yaml_node *n = map->child; n; n = n->next)
+	for (const struct yaml_node *n = map->child; n; n = n->next) {
+		if (n->merge && check_gone(l, d, n, t) < 0)
+			return -1;
 		if (!n->merge && !yaml_is_string(n->key))
 			kubeadm_notice(l->config, n->key, l->notices, "the argument %s gets quotes: names are "
 				       "strings", n->key->value);
+	}
 	return 0;
 }
 
@@ -72,6 +110,8 @@ static int look_at(const struct look *l, const struct kubeadm_doc *d, const stru
 			       kubeadm_kind_name(d->kind), t->name, c->note);
 	if (!n)
 		return 0;
+	if ((c->op == OP_DROP || c->op == OP_MOVE) && check_gone(l, d, n, t) < 0)
+		return -1;
 	if (c->op == OP_DROP && !kubeadm_harmless(c, n))
 		kubeadm_notice(l->config, n, l->notices, "'%s: %s' is left out: %s", n->key->value,
 			       n->type == YAML_SCALAR ? n->value : "...", c->note);
@@ -79,7 +119,7 @@ static int look_at(const struct look *l, const struct kubeadm_doc *d, const stru
 		kubeadm_notice(l->config, n, l->notices, "'%s: %s' is left out: kubeadm ignores it",
 			       n->key->value, n->value);
 	if (c->op == OP_LIST && n->type == YAML_MAP)
-		return look_at_args(l, n);
+		return look_at_args(l, d, n, t);
 	return c->op == OP_MOVE || c->op == OP_COPY ? check_meeting(l, c, n) : 0;
 }
 

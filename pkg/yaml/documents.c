@@ -44,42 +44,6 @@ static size_t mark_end(const struct yaml_stream *s, const struct yaml_doc *d)
 	return end;
 }
 
-struct comments {
-	const struct yaml_stream *s;
-	size_t at; /* read up to here */
-	struct buf *out;
-};
-
-/* Takes the comments up to a byte; there are no scalars in between. */
-static void take_comments(struct comments *c, size_t to)
-{
-	const char *text = c->s->text, *sign;
-
-	while (c->at < to && (sign = memchr(text + c->at, '#', to - c->at))) {
-		bool begins = sign == text || strchr(" \t\r\n", sign[-1]);
-
-		c->at = (size_t)(sign - text) + (begins ? strcspn(sign, "\r\n") : 1);
-		if (begins) {
-			buf_add(c->out, sign, (size_t)(text + c->at - sign));
-			buf_puts(c->out, yaml_line_end(c->s));
-		}
-	}
-}
-
-static void take_comments_around(struct comments *c, const struct yaml_node *n)
-{
-	if (n->alias || n->type == YAML_SCALAR) {
-		take_comments(c, n->start);
-		c->at = n->end;
-		return;
-	}
-	for (const struct yaml_node *item = n->child; item; item = item->next) {
-		if (item->key)
-			take_comments_around(c, item->key);
-		take_comments_around(c, item);
-	}
-}
-
 static bool content_before(const struct yaml_stream *s, size_t doc)
 {
 	while (doc > 0)
@@ -95,14 +59,9 @@ void yaml_edit_remove_document(struct yaml_edit *e, const struct yaml_stream *s,
 	size_t start = doc || d->explicit_start ? document_start(d) : text_bom(s->text, s->len);
 	size_t end = doc + 1 < s->ndocs ? document_start(d + 1) : s->len;
 	auto_wipe struct buf kept = BUF_INIT;
-	struct comments c = { s, d->explicit_start ? d->content : start, &kept };
 
-	if (keep_comments) {
-		buf_reserve(&kept, 2 * (end - start) + 2);
-		if (d->root)
-			take_comments_around(&c, d->root);
-		take_comments(&c, end);
-	}
+	if (keep_comments)
+		comments_of_document(s, d, d->explicit_start ? d->content : start, end, &kept);
 	/* Comments alone are no document to kubeadm: the next one takes them in. */
 	if (kept.len && doc + 1 < s->ndocs && !content_before(s, doc))
 		end = mark_end(s, d + 1);

@@ -34,8 +34,8 @@ void yaml_edit_splice(struct yaml_edit *e, size_t start, size_t end, const char 
 /* The edited text, appended to out, which gets its final capacity before the first byte. */
 void yaml_edit_apply(const struct yaml_stream *s, struct yaml_edit *e, struct buf *out);
 
-/* Takes a map's entry out.  Comments stay: what followed the value on its line becomes a line of
- * its own.  Those behind the value and directly above its key go, too, when with_comment says so.
+/* Takes a map's entry out.  Comments stay: what followed the key or the value on its line becomes
+ * a line of its own.  Those above, behind and inside the entry go, too, when with_comment says so.
  * A map that loses its only entry becomes {}. */
 void yaml_edit_remove(struct yaml_edit *e, const struct yaml_stream *s,
 		      const struct yaml_node *value, bool with_comment);
@@ -46,6 +46,13 @@ const char *yaml_comment_behind(const struct yaml_stream *s, const struct yaml_n
 /* The lines of comment directly above an entry of a map in block style, as far as they are indented
  * like its key; each with its line end.  NULL: none.  Not NUL-terminated. */
 const char *yaml_comment_above(const struct yaml_stream *s, const struct yaml_node *n, size_t *len);
+
+/* Appends the comments between an entry's key and the end of its value, and end behind each. */
+void yaml_comments_inside(const struct yaml_stream *s, const struct yaml_node *value, const char *end,
+			  struct buf *out);
+
+/* The same for the place where the key stands: each ends its line and indents the next one. */
+void yaml_keep_comments(const struct yaml_stream *s, const struct yaml_node *value, struct buf *out);
 
 /* A value to be written; exactly one is set, besides above. */
 struct yaml_new {

@@ -83,16 +83,22 @@ static size_t skip_space(const struct yaml_stream *s, size_t at)
 	}
 }
 
+/* Behind a node's anchor and tag; its start when it has none. */
+static size_t properties_end(const struct yaml_stream *s, const struct yaml_node *n)
+{
+	size_t at = n->start, end = at;
+
+	while ((n->anchored || n->tagged) && at < n->end && (s->text[at] == '&' || s->text[at] == '!')) {
+		end = at + strcspn(s->text + at, " \t\r\n,[]{}");
+		at = skip_space(s, end);
+	}
+	return end;
+}
+
 size_t yaml_content_start(const struct yaml_stream *s, const struct yaml_node *n)
 {
-	size_t at = n->start;
+	size_t end = properties_end(s, n), at = end == n->start ? end : skip_space(s, end);
 
-	if (!n->anchored && !n->tagged)
-		return at;
-	while (at < n->end && (s->text[at] == '&' || s->text[at] == '!')) {
-		at += strcspn(s->text + at, " \t\r\n,[]{}");
-		at = skip_space(s, at);
-	}
 	return at < n->end ? at : n->end;
 }
 
@@ -109,23 +115,25 @@ static void remove_flow_entry(struct yaml_edit *e, const struct yaml_stream *s,
 {
 	const struct yaml_node *before = NULL;
 	size_t end = value->end, comma = skip_space(s, end);
+	auto_buf struct buf kept = BUF_INIT;
 
+	yaml_keep_comments(s, value, &kept);
 	for (const struct yaml_node *n = value->parent->child; n != value; n = n->next)
 		before = n;
 	if (s->text[comma] == ',') {
-		yaml_edit_splice(e, value->key->start, end, "");
+		yaml_edit_splice(e, value->key->start, end, buf_str(&kept));
 		yaml_edit_splice(e, comma, comma + 1 + (s->text[comma + 1] == ' '), "");
 		return;
 	}
 	if (before) {
 		comma = skip_space(s, before->end);
 		yaml_edit_splice(e, comma, comma + 1, "");
-		if (comma + 1 + strspn(s->text + comma + 1, " \t") == value->key->start) {
+		if (!kept.len && comma + 1 + strspn(s->text + comma + 1, " \t") == value->key->start) {
 			yaml_edit_splice(e, comma + 1, end, "");
 			return;
 		}
 	}
-	yaml_edit_splice(e, value->key->start, end, "");
+	yaml_edit_splice(e, value->key->start, end, buf_str(&kept));
 }
 
 const char *yaml_comment_behind(const struct yaml_stream *s, const struct yaml_node *n, size_t *len)
@@ -167,37 +175,41 @@ const char *yaml_comment_above(const struct yaml_stream *s, const struct yaml_no
 	return *len ? s->text + start : NULL;
 }
 
-/* The lines go when nothing else is on them; a comment behind the value stays. */
+/* The lines go when nothing else is on them; comments behind the key and the value stay. */
 static void remove_block_entry(struct yaml_edit *e, const struct yaml_stream *s,
 			       const struct yaml_node *value, bool with_comment)
 {
 	size_t comment;
 	size_t start = value->key->start, end = value->end, line = line_start(s, start);
 	bool alone = line + strspn(s->text + line, " ") == start;
+	bool whole_lines = end > start && s->text[end - 1] == '\n';
+	auto_buf struct buf kept = BUF_INIT;
 
 	if (with_comment && yaml_comment_above(s, value, &comment))
 		line -= comment;
-
-	if (end > start && s->text[end - 1] == '\n') {
-		yaml_edit_splice(e, alone ? line : start, end, "");
-		return;
-	}
-	end += strspn(s->text + end, " \t");
+	if (!whole_lines)
+		end += strspn(s->text + end, " \t");
 	if (with_comment && yaml_comment_behind(s, value, &comment))
 		end += comment;
-	if (alone && (s->text[end] == '\r' || s->text[end] == '\n' || !s->text[end])) {
+	if (!whole_lines && alone && strchr("\r\n", s->text[end])) {
 		end += s->text[end] == '\r';
 		end += s->text[end] == '\n';
-		start = line;
+		whole_lines = true;
 	}
-	yaml_edit_splice(e, start, end, "");
+	if (!with_comment)
+		yaml_keep_comments(s, value, &kept);
+	if (kept.len && whole_lines)
+		kept.data[kept.len -= (size_t)value->key->column - 1] = '\0';
+	if (!kept.len && whole_lines && alone)
+		start = line;
+	yaml_edit_splice(e, start, end, buf_str(&kept));
 }
 
 void yaml_edit_remove(struct yaml_edit *e, const struct yaml_stream *s,
 		      const struct yaml_node *value, bool with_comment)
 {
 	const struct yaml_node *map = value->parent;
-	size_t colon;
+	size_t at;
 
 	if (map->flow) {
 		remove_flow_entry(e, s, value);
@@ -205,7 +217,9 @@ void yaml_edit_remove(struct yaml_edit *e, const struct yaml_stream *s,
 	}
 	remove_block_entry(e, s, value, with_comment);
 	if (map->child == map->last && map->key) {
-		colon = map->key->end + strcspn(s->text + map->key->end, ":");
-		yaml_edit_splice(e, colon + 1, colon + 1, " {}");
+		at = properties_end(s, map);
+		if (at == map->start)
+			at = map->key->end + strcspn(s->text + map->key->end, ":") + 1;
+		yaml_edit_splice(e, at, at, " {}");
 	}
 }

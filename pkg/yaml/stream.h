@@ -31,6 +31,11 @@ struct yaml_stream {
 	struct arena nodes, texts;
 };
 
+/* The comments of a document that lies between two bytes, each with a line end; out gets its final
+ * capacity before the first byte. */
+void comments_of_document(const struct yaml_stream *s, const struct yaml_doc *d, size_t start, size_t end,
+			  struct buf *out);
+
 /* A place in the text for a message; line and column from 1. */
 struct place {
 	const char *name, *text;
