@@ -88,7 +88,7 @@ check-layers:
 	$(Q)tests/ssh/check
 
 check-unit: $(UNIT_BIN)
-	$(Q)printf '%s\n' $^ | xargs -P 4 -n 1 tests/unit.sh
+	$(Q)printf '%s\n' $^ | xargs -P 6 -n 1 tests/unit.sh
 
 # The tests of pkg/ssh with Debian 13's libssh2, which is downloaded the first time.
 check-libssh2-1.11: $(filter $(B)/tests/unit/ssh/%,$(UNIT_BIN))
@@ -102,7 +102,7 @@ check-corpus: $(CORPORA:tests/fuzz/corpus/%=$(B)/tests/fuzz/fuzz_%)
 	$(Q)for t in $^; do $$t tests/fuzz/corpus/$${t##*/fuzz_} || exit 1; done
 
 check-cli: $(B)/hactl
-	$(Q)for t in $(CLI); do HACTL=$(abspath $(B)/hactl) sh $$t || exit 1; echo "  ok $$t"; done
+	$(Q)printf '%s\n' $(CLI) | HACTL=$(abspath $(B)/hactl) xargs -P 3 -I {} sh -c 'sh {} || exit 255; echo "  ok {}"'
 
 check-san:
 	$(Q)$(MAKE) SAN=1 check

@@ -40,7 +40,7 @@ struct wish {
 };
 
 static const struct plan_phase *const phases[] = {
-	&steps_connect, &steps_look, &steps_cluster, &steps_need_cluster, NULL,
+	&steps_connect, &steps_lock, &steps_look, &steps_cluster, &steps_need_cluster, NULL,
 };
 
 static int read_time(const char *option, const char *text, long max, long *ms, struct err *err)

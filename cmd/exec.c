@@ -14,6 +14,7 @@
 #include "run.h"
 #include "term/term.h"
 
+#define TRUST_PATIENCE_MS 1000
 #define MAX_OUTPUT (16 << 20) /* of a stream of a node */
 
 struct exec_opts {
@@ -31,7 +32,7 @@ static const struct cli_opt opts[] = {
 /* One node's part; its own thread writes it, everybody may read it after the run. */
 struct job {
 	const struct inv_node *inv;
-	const struct exec *exec;
+	struct exec *exec;
 	struct remote *remote;
 	bool untrusted;
 	enum err_kind failed; /* ERR_NONE: the command ran to its end */
@@ -45,6 +46,10 @@ struct exec {
 	struct job *jobs;
 	struct plan_node *nodes;
 	size_t n;
+	pthread_mutex_t lock; /* of the next two */
+	pthread_cond_t settled;
+	size_t pending;       /* nodes of which it is not known yet whether they can be reached and trusted */
+	bool untrusted;       /* a host key was refused */
 	bool safe[3]; /* of stdout and stderr: a terminal, which gets no control characters */
 };
 
@@ -110,6 +115,7 @@ static int choose(struct exec *x, const struct inventory *inv, char **names, siz
 		x->nodes[x->n] = (struct plan_node){ .name = inv->nodes[i].name, .data = &x->jobs[x->n] };
 		x->n++;
 	}
+	x->pending = x->n;
 	return x->n ? 0 : err_set(err, ERR_USAGE, "%s has no such nodes", inv->path);
 }
 
@@ -176,7 +182,34 @@ static int note_failure(struct job *j, const struct remote_result *res, int64_t 
 	return -1;
 }
 
-static int look_connect(struct plan_node *n, bool *done, struct err *err)
+static void settle(struct job *j)
+{
+	struct exec *x = j->exec;
+
+	pthread_mutex_lock(&x->lock);
+	x->pending--;
+	x->untrusted |= j->untrusted;
+	pthread_cond_broadcast(&x->settled);
+	pthread_mutex_unlock(&x->lock);
+}
+
+/* Where one host key is refused nothing runs on any other node.  Nodes that are slow to answer, or
+ * dead, keep the others waiting for a moment only. */
+static bool all_are_trusted(struct exec *x)
+{
+	int64_t until = clock_wall_ms() + TRUST_PATIENCE_MS;
+	bool trusted;
+
+	pthread_mutex_lock(&x->lock);
+	while (x->pending && !x->untrusted &&
+	       !pthread_cond_timedwait(&x->settled, &x->lock, &(struct timespec){ until / 1000, until % 1000 * 1000000 }))
+		;
+	trusted = !x->untrusted;
+	pthread_mutex_unlock(&x->lock);
+	return trusted;
+}
+
+static int connect_job(struct plan_node *n, bool *done, struct err *err)
 {
 	auto_remote_result struct remote_result none = REMOTE_RESULT_INIT;
 	struct job *j = n->data;
@@ -189,6 +222,14 @@ static int look_connect(struct plan_node *n, bool *done, struct err *err)
 	if (j->exec->opts->no_sudo)
 		j->remote->root = REMOTE_ROOT_NONE;
 	return 0;
+}
+
+static int look_connect(struct plan_node *n, bool *done, struct err *err)
+{
+	int rc = connect_job(n, done, err);
+
+	settle(n->data);
+	return rc;
 }
 
 static int apply_run(struct plan_node *n, struct err *err)
@@ -204,6 +245,10 @@ static int apply_run(struct plan_node *n, struct err *err)
 	};
 	int64_t since = clock_ms();
 
+	if (!all_are_trusted(j->exec)) {
+		err_set(err, ERR_CONNECT, "nothing was run: the host key of another node is refused");
+		return note_failure(j, &res, since, err);
+	}
 	if (remote_run(j->remote, &cmd, &res, err) < 0)
 		return note_failure(j, &res, since, err);
 	j->failed = ERR_NONE;
@@ -232,7 +277,7 @@ static void show(void *ctx, const struct plan_event *e)
 				fprintf(stderr, "hactl: %s: ended with status %d\n", e->node, x->jobs[i].status);
 }
 
-/* Each node runs the command as soon as it is connected: none waits for another. */
+/* Each node runs the command soon after it is connected: none waits for one that is dead. */
 static void run_nodes(struct exec *x)
 {
 	const struct plan_step steps[] = {
@@ -306,6 +351,8 @@ static int run(const void *data, char **operands, struct err *err)
 	char **dashes = operands;
 	int rc;
 
+	pthread_mutex_init(&x.lock, NULL);
+	pthread_cond_init(&x.settled, NULL);
 	while (*dashes && strcmp(*dashes, "--"))
 		dashes++;
 	if (!*dashes || !dashes[1])
@@ -342,7 +389,8 @@ const struct cli_cmd cmd_exec = {
 		"it is one object per node, with node, status, stdout, stderr and seconds, and with error where the command did "
 		"not run to its end.\n\n"
 		"The exit status is the command's own when all nodes agree, 4 when a node was not reached, else 5.  Ctrl-C ends the "
-		"command on the nodes.  A node that cannot be reached, or whose host key is refused, keeps no other waiting.",
+		"command on the nodes.  A node that cannot be reached keeps no other waiting; where a host key is refused, "
+		"nothing is run on the others either.",
 	.examples = "hactl exec -- uptime\n"
 		    "hactl exec control-plane -- 'crictl ps | grep etcd'\n"
 		    "hactl exec --parallel 1 m1 m2 -- systemctl restart kubelet",

@@ -85,6 +85,7 @@ start impostor log-m32 32 32
 cp known before
 refused 'its host key has changed' apply --accept-new-host-keys
 cmp -s known before || die "known was changed"
+refused 'its host key has changed' exec --no-sudo -- "cd '$work' && $mark"
 
 { cat before; echo "@revoked * $(cut -d' ' -f1,2 impostor.pub)"; } >known
 sed -i "/127.0.0.32/s|AAAA.*|$(cut -d' ' -f2 impostor.pub)|" known

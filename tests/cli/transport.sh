@@ -93,7 +93,7 @@ x -- 'echo in; exit 3' >out 2>errors && die "openssh: exit 0" || status=$?
 ! grep -q reached errors || die "openssh said: $(cat errors)"
 
 # ---- a refused host key is refused by both, and no node is touched over the other way
-sed -i "s/^\(\[127.0.0.2\]:$modern [^ ]* \).*/\1$(cut -d' ' -f2 id.pub)/" known
+sed -i "s|^\(\[127.0.0.2\]:$modern [^ ]* \).*|\1$(cut -d' ' -f2 id.pub)|" known
 for transport in auto openssh; do
 	config $transport
 	x w1 -- 'echo in' >out 2>errors && die "$transport: exit 0" || status=$?
