@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/diff.h"
 #include "base/file.h"
@@ -95,12 +97,21 @@ static int diff_of(const char *name, const struct buf *old_text, const struct bu
 	return diff_unified(name, &a, name, &b, out, err);
 }
 
+/* A backup of what was not replaced is a file too many. */
 static int write_in_place(const char *path, const struct buf *text, struct err *err)
 {
 	auto_free char *backup = NULL;
+	struct stat before, now;
 
-	if (file_backup(path, &backup, err) < 0 || file_replace(path, NULL, text->data, text->len, err) < 0)
+	if (file_backup(path, &backup, err) < 0)
 		return -1;
+	if (stat(path, &before) < 0)
+		return err_errno(err, "%s", path);
+	if (file_replace(path, NULL, text->data, text->len, err) < 0) {
+		if (stat(path, &now) == 0 && now.st_ino == before.st_ino)
+			unlink(backup);
+		return -1;
+	}
 	fprintf(stderr, "hactl: the old file is kept as %s\n", backup);
 	return 0;
 }

@@ -20,27 +20,38 @@ static void print(json_t *o)
 	json_decref(o);
 }
 
-/* A hunk's lines: removed and added ones, and where it begins in the old file. */
-static json_t *hunk(const char *head)
+/* Lines that follow each other, and where they begin in the old file. */
+static json_t *new_change(json_t *list, long line)
 {
-	json_t *o = json_object(), *removed = json_array(), *added = json_array();
-	long line = strtol(head + 4, NULL, 10); /* "@@ -LINE,..." */
-	bool counted = false;
+	json_t *o = json_object();
 
-	for (const char *s = strchr(head, '\n'); s && s[1] && strncmp(s + 1, "@@ ", 3); s = strchr(s + 1, '\n')) {
-		size_t len = strcspn(s + 2, "\r\n");
-
-		counted |= s[1] == '-' || s[1] == '+';
-		line += !counted; /* context in front of the change */
-		if (s[1] == '-')
-			json_array_append_new(removed, text_of(s + 2, len));
-		else if (s[1] == '+')
-			json_array_append_new(added, text_of(s + 2, len));
-	}
 	json_object_set_new(o, "line", json_integer(line));
-	json_object_set_new(o, "removed", removed);
-	json_object_set_new(o, "added", added);
+	json_object_set_new(o, "removed", json_array());
+	json_object_set_new(o, "added", json_array());
+	json_array_append_new(list, o);
 	return o;
+}
+
+/* The changes of a hunk, which lines of context divide; returns where the next hunk begins. */
+static const char *add_hunk(json_t *list, const char *head)
+{
+	long line = strtol(head + 4, NULL, 10); /* "@@ -LINE,..." */
+	json_t *change = NULL;
+	const char *s = strchr(head, '\n');
+
+	for (; s && s[1] && strncmp(s + 1, "@@ ", 3); s = strchr(s + 1, '\n')) {
+		json_t *text = text_of(s + 2, strcspn(s + 2, "\r\n"));
+
+		if (s[1] != '-' && s[1] != '+' && s[1] != '\\')
+			change = NULL;
+		else if (s[1] != '\\' && !change)
+			change = new_change(list, line);
+		if (s[1] == '-' || s[1] == '+')
+			json_array_append(json_object_get(change, s[1] == '-' ? "removed" : "added"), text);
+		line += s[1] == '-' || s[1] == ' ';
+		json_decref(text);
+	}
+	return s && s[1] ? s + 1 : NULL;
 }
 
 static json_t *changes_of(const char *diff)
@@ -48,8 +59,8 @@ static json_t *changes_of(const char *diff)
 	json_t *list = json_array();
 	const char *at = strstr(diff, "\n@@ ");
 
-	for (; at; at = strstr(at + 1, "\n@@ "))
-		json_array_append_new(list, hunk(at + 1));
+	for (at = at ? at + 1 : NULL; at;)
+		at = add_hunk(list, at);
 	return list;
 }
 

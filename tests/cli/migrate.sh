@@ -75,12 +75,22 @@ status=0
 hactl config migrate --old-config broken.yaml --new-config fresh 2>said || status=$?
 [ ! -e fresh ] || die "a failed migration left a file"
 
+# nor does a failed write: no backup of what was not replaced
+mkdir full
+{ old; seq 4000 | sed 's/^/# /'; } >full/old.yaml
+status=0
+(trap '' XFSZ; ulimit -f 1; hactl config migrate --old-config full/old.yaml --in-place 2>full.said) || status=$?
+[ $status = 1 ] && prints old.yaml ls full || die "a failed write leaves: $status, $(ls full)"
+
 # data
 old >old.yaml
 hactl config migrate --old-config old.yaml -o json >got
 for part in '"ok":true' '"to":"v1beta4"' '"changed":true' '"line":1' '"    - name: audit-log-maxage"'; do
 	grep -qF "$part" got || die "JSON without $part: $(cat got)"
 done
+
+want='"changes":[{"line":1,"removed":["apiVersion: kubeadm.k8s.io/v1beta2   # of 2020"],"added":["apiVersion: kubeadm.k8s.io/v1beta4   # of 2020"]},{"line":7,"removed":["    audit-log-maxage: \"30\" # days"],"added":["    - name: audit-log-maxage","      value: \"30\" # days"]}]'
+grep -qF "$want" got || die "what is not together is one change: $(cat got)"
 
 hactl config migrate --old-config broken.yaml -o json >got 2>said && die "a broken file migrates"
 [ "$(cat got)" = '{"ok":false,"file":"broken.yaml","exitStatus":3,"error":{"line":1,"column":1,"message":"the document has no kind"}}' ] ||
