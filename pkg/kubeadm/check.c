@@ -104,7 +104,9 @@ static int check_scalar(struct checking *c, const struct kubeadm_field *f,
 		return wrong_type(c, n, name_of(n), "a whole number of 32 bits");
 	if (f->type == BOOL && yaml_bool(n, &b) < 0)
 		return wrong_type(c, n, name_of(n), "true or false");
-	if ((f->type == STRING || f->type == TIME || f->type == DURATION) && !yaml_is_string(n))
+	if (f->type == DURATION && !yaml_is_string(n))
+		return wrong_type(c, n, name_of(n), "a duration, which is a string such as 4m0s");
+	if ((f->type == STRING || f->type == TIME) && !yaml_is_string(n))
 		return wrong_type(c, n, name_of(n), "a string");
 	if (f->type == DURATION && kubeadm_duration(n->value, &ns) < 0)
 		return yaml_error(c->config->stream, n, c->err, "'%s' takes a duration such as 4m0s",

@@ -102,6 +102,16 @@ static bool meant_for_kubeadm(const char *version, const char *kind)
 	return !strchr(version, '/') && kubeadm_kind_by_name(kind) != KINDS;
 }
 
+/* Neither apiVersion nor kind can be missing; the key may be there in another case. */
+static int missing(const struct yaml_stream *s, const struct yaml_node *root, const char *key, struct err *err)
+{
+	for (const struct yaml_node *n = root->child; n; n = n->next)
+		if (strcmp(n->key->value, key) && !strcasecmp(n->key->value, key))
+			return yaml_error(s, n->key, err, "unknown field '%s'; upper and lower case matter: '%s'",
+					  n->key->value, key);
+	return yaml_error(s, root, err, "the document has no %s", key);
+}
+
 static int read_document(struct kubeadm_config *c, size_t index, struct err *err)
 {
 	struct yaml_node *root = yaml_root(c->stream, index);
@@ -115,8 +125,7 @@ static int read_document(struct kubeadm_config *c, size_t index, struct err *err
 	version = yaml_get(root, "apiVersion");
 	kind = yaml_get(root, "kind");
 	if (yaml_is_null(version) || yaml_is_null(kind))
-		return yaml_error(c->stream, root, err, "the document has no %s",
-				  yaml_is_null(version) ? "apiVersion" : "kind");
+		return missing(c->stream, root, yaml_is_null(version) ? "apiVersion" : "kind", err);
 	if (!yaml_is_string(version) || !yaml_is_string(kind))
 		return yaml_error(c->stream, yaml_is_string(version) ? kind : version, err,
 				  "apiVersion and kind are strings");

@@ -11,11 +11,14 @@
 
 #define SHOWN_MAX 200 /* characters of a line */
 
-/* Bytes of the character at s that a terminal must not get as it is; 0: it may. */
+/* Bytes at s that a terminal must not get as they are; 0: it may have the character. */
 static size_t control_width(const char *s, size_t left)
 {
 	unsigned char c = (unsigned char)s[0];
+	size_t width;
 
+	if (text_decode(s, left, &width) < 0)
+		return 1;
 	if (c < 0x20 || c == 0x7F)
 		return 1;
 	/* C1 controls; U+2028..202E and U+2066..2069 break or turn the line around. */
@@ -33,18 +36,19 @@ static size_t control_width(const char *s, size_t left)
 void visible_add(struct buf *out, const char *text, size_t len)
 {
 	static const char named[] = "\t\n\r";
-	size_t width;
+	size_t hidden, width;
 
-	for (size_t i = 0; i < len; i += width ? width : 1) {
+	for (size_t i = 0; i < len; i += hidden ? hidden : width) {
 		const char *name = text[i] ? strchr(named, text[i]) : NULL;
 
-		width = control_width(text + i, len - i);
-		if (!width)
-			buf_add(out, text + i, 1);
+		hidden = control_width(text + i, len - i);
+		text_decode(text + i, len - i, &width);
+		if (!hidden)
+			buf_add(out, text + i, width);
 		else if (name)
 			buf_printf(out, "\\%c", "tnr"[name - named]);
 		else
-			for (size_t k = 0; k < width; k++)
+			for (size_t k = 0; k < hidden; k++)
 				buf_printf(out, "\\x%02x", (unsigned char)text[i + k]);
 	}
 }

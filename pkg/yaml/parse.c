@@ -75,6 +75,8 @@ static int syntax_error(struct parse *p)
 	at = mark_place(p, mark);
 	if (indented_by_tab(&at))
 		return place_error(&at, p->err, "a tab cannot indent YAML; use spaces");
+	if (at.byte < at.len && at.text[at.byte] == '\t')
+		return place_error(&at, p->err, "a tab cannot stand here; use spaces");
 	if (at.byte > 0 && at.byte < at.len && !memcmp(at.text + at.byte - 1, "{%", 2))
 		return place_error(&at, p->err, TEMPLATE);
 	if (lib->context)

@@ -52,6 +52,9 @@ struct place {
 /* 3 when the text starts with a UTF-8 byte order mark, else 0. */
 size_t text_bom(const char *text, size_t len);
 
+/* The character at text and its length in bytes, or -1 when it is not UTF-8 (RFC 3629). */
+int32_t text_decode(const char *text, size_t left, size_t *width);
+
 /* Line and column of a byte, counted from the start of the text. */
 struct place text_place(const char *name, const char *text, size_t len, size_t byte);
 
@@ -67,7 +70,7 @@ bool secret_key(const char *key, size_t len);
 void secret_mask_line(const char *text, size_t len, size_t line_start, size_t line_end,
 		      size_t at, struct buf *out, size_t *caret);
 
-/* Appends text with control characters made visible. */
+/* Appends text with control characters and bytes that are not UTF-8 made visible. */
 void visible_add(struct buf *out, const char *text, size_t len);
 
 int place_error(const struct place *at, struct err *err, const char *fmt, ...) PRINTF(3, 4);

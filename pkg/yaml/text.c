@@ -25,9 +25,9 @@ struct place text_place(const char *name, const char *text, size_t len, size_t b
 	return at;
 }
 
-/* The character at s and its length in bytes, or -1 when it is not UTF-8 (RFC 3629). */
-static int32_t decode(const unsigned char *s, size_t left, size_t *width)
+int32_t text_decode(const char *text, size_t left, size_t *width)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	int32_t c;
 
@@ -93,7 +93,7 @@ int text_check(const char *name, const char *text, size_t len, struct err *err)
 			continue;
 		if (text[i] == '\r' && (i + 1 == len || text[i + 1] != '\n'))
 			return bad_character(name, text, len, i, '\r', err);
-		c = decode((const unsigned char *)text + i, len - i, &width);
+		c = text_decode(text + i, len - i, &width);
 		if (c < 0 || !printable(c))
 			return bad_character(name, text, len, i, c, err);
 		if (c == '%' && (!i || text[i - 1] == '\n') && ++directives > DIRECTIVES_MAX) {

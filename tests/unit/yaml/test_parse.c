@@ -163,8 +163,8 @@ static void broken_syntax_is_located(void **state)
 static void what_is_no_utf8_text_is_refused(void **state)
 {
 	(void)state;
-	refused("a: b\nc: \xff!\n", "f.yaml:2:4: the byte 0xff is not UTF-8\n  c: \xff!\n     ^");
-	refused("a: \xc0\xaf\n", "f.yaml:1:4: the byte 0xc0 is not UTF-8\n  a: \xc0\xaf\n     ^");
+	refused("a: b\nc: \xff!\n", "f.yaml:2:4: the byte 0xff is not UTF-8\n  c: \\xff!\n     ^");
+	refused("a: \xc0\xaf\n", "f.yaml:1:4: the byte 0xc0 is not UTF-8\n  a: \\xc0\\xaf\n     ^");
 	refused("a: \x1b[31m\n",
 		"f.yaml:1:4: the control character U+001B is not allowed\n  a: \\x1b[31m\n     ^");
 	refused_with("a: b\0c\n", 7, &limits,
