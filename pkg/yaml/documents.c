@@ -65,6 +65,8 @@ void yaml_edit_remove_document(struct yaml_edit *e, const struct yaml_stream *s,
 	/* Comments alone are no document to kubeadm: the next one takes them in. */
 	if (kept.len && doc + 1 < s->ndocs && !content_before(s, doc))
 		end = mark_end(s, d + 1);
+	if (end == s->len && doc && s->text[end - 1] != '\n')
+		e->open_end = may_end_text(s, s->docs[doc - 1].root);
 	yaml_edit_splice(e, start, end, buf_str(&kept));
 }
 

@@ -19,9 +19,10 @@ struct yaml_splice {
 struct yaml_edit {
 	struct yaml_splice *splices;
 	size_t n, cap;
+	bool open_end; /* what was the end of the text went, and had no line end */
 };
 
-#define YAML_EDIT_INIT { NULL, 0, 0 }
+#define YAML_EDIT_INIT { NULL, 0, 0, false }
 
 /* Wipes the texts. */
 void yaml_edit_release(struct yaml_edit *e);

@@ -63,6 +63,9 @@ void yaml_edit_apply(const struct yaml_stream *s, struct yaml_edit *e, struct bu
 		from = p->end;
 	}
 	buf_add(out, s->text + from, s->len - from);
+	for (const char *end = "\n\r"; e->open_end && *end; end++)
+		if (out->len && out->data[out->len - 1] == *end)
+			out->data[--out->len] = '\0';
 }
 
 const char *yaml_line_end(const struct yaml_stream *s)
@@ -109,18 +112,48 @@ static size_t line_start(const struct yaml_stream *s, size_t at)
 	return at;
 }
 
+bool may_end_text(const struct yaml_stream *s, const struct yaml_node *n)
+{
+	while (n && !n->alias && n->last)
+		n = n->last;
+	return !n || n->alias || n->type != YAML_SCALAR || n->plain ||
+	       !strchr("|>", s->text[yaml_content_start(s, n)]);
+}
+
+static const struct yaml_node *entry_before(const struct yaml_node *value)
+{
+	const struct yaml_node *before = NULL;
+
+	for (const struct yaml_node *n = value->parent->child; n != value; n = n->next)
+		before = n;
+	return before;
+}
+
+/* The lines of an entry of which nothing is left; end: behind it and its comma. */
+static bool take_lines(struct yaml_edit *e, const struct yaml_stream *s, const struct yaml_node *value,
+		       size_t end)
+{
+	size_t line = line_start(s, value->key->start);
+
+	end += strspn(s->text + end, " \t\r");
+	if (line + strspn(s->text + line, " \t") != value->key->start || s->text[end] != '\n')
+		return false;
+	yaml_edit_splice(e, line, end + 1, "");
+	return true;
+}
+
 /* A flow entry goes with the comma behind it, or, as the last one, with the comma before it. */
 static void remove_flow_entry(struct yaml_edit *e, const struct yaml_stream *s,
 			      const struct yaml_node *value)
 {
-	const struct yaml_node *before = NULL;
+	const struct yaml_node *before = entry_before(value);
 	size_t end = value->end, comma = skip_space(s, end);
 	auto_buf struct buf kept = BUF_INIT;
 
 	yaml_keep_comments(s, value, &kept);
-	for (const struct yaml_node *n = value->parent->child; n != value; n = n->next)
-		before = n;
 	if (s->text[comma] == ',') {
+		if (!kept.len && comma == end && take_lines(e, s, value, end + 1))
+			return;
 		yaml_edit_splice(e, value->key->start, end, buf_str(&kept));
 		yaml_edit_splice(e, comma, comma + 1 + (s->text[comma + 1] == ' '), "");
 		return;
@@ -133,6 +166,8 @@ static void remove_flow_entry(struct yaml_edit *e, const struct yaml_stream *s,
 			return;
 		}
 	}
+	if (!kept.len && take_lines(e, s, value, end))
+		return;
 	yaml_edit_splice(e, value->key->start, end, buf_str(&kept));
 }
 
@@ -150,10 +185,8 @@ const char *yaml_comment_behind(const struct yaml_stream *s, const struct yaml_n
 /* Where what stands before an entry ends: the entry before it, or the key of the map. */
 static size_t end_before(const struct yaml_node *value)
 {
-	const struct yaml_node *map = value->parent, *before = NULL;
+	const struct yaml_node *map = value->parent, *before = entry_before(value);
 
-	for (const struct yaml_node *n = map->child; n != value; n = n->next)
-		before = n;
 	return before ? before->end : map->key ? map->key->end : 0;
 }
 
@@ -192,6 +225,7 @@ static void remove_block_entry(struct yaml_edit *e, const struct yaml_stream *s,
 	if (with_comment && yaml_comment_behind(s, value, &comment))
 		end += comment;
 	if (!whole_lines && alone && strchr("\r\n", s->text[end])) {
+		e->open_end |= !s->text[end] && may_end_text(s, entry_before(value));
 		end += s->text[end] == '\r';
 		end += s->text[end] == '\n';
 		whole_lines = true;

@@ -36,6 +36,10 @@ struct yaml_stream {
 void comments_of_document(const struct yaml_stream *s, const struct yaml_doc *d, size_t start, size_t end,
 			  struct buf *out);
 
+/* Is the text before this node's end to stay as it is when its line end goes?  Not for a block scalar,
+ * whose value that changes. */
+bool may_end_text(const struct yaml_stream *s, const struct yaml_node *n);
+
 /* A place in the text for a message; line and column from 1. */
 struct place {
 	const char *name, *text;

@@ -146,7 +146,7 @@ static void an_entry_goes_and_its_comments_stay(void **state)
 	removed("a: 1\n# about b\nb: 2 # beside\nc: 3\n", "b", "a: 1\n# about b\n# beside\nc: 3\n");
 	removed("a: 1\nb:\n  - 2\n  - 3\nc: 3\n", "b", "a: 1\nc: 3\n");
 	removed("a:\n  b: 1\nc: 2\n", "a.b", "a: {}\nc: 2\n");
-	removed("a: 1\r\nb: 2", "b", "a: 1\r\n");
+	removed("a: 1\r\nb: 2", "b", "a: 1");
 	removed("a: |+\n  x\n\nb: 1\n", "a", "b: 1\n");
 }
 
@@ -156,6 +156,8 @@ static void a_flow_entry_goes_with_its_comma(void **state)
 	removed("a: {b: 1, c: 2}\n", "a.b", "a: {c: 2}\n");
 	removed("a: {b: 1, c: 2}\n", "a.c", "a: {b: 1}\n");
 	removed("a: {b: 1}\n", "a.b", "a: {}\n");
+	removed("{\n  a: 1,\n  b: 2\n}\n", "b", "{\n  a: 1\n}\n");
+	removed("{\n  a: 1,\n  b: 2\n}\n", "a", "{\n  b: 2\n}\n");
 	removed("a: {b: 1, # x\n  c: 2 # y\n }\n", "a.c", "a: {b: 1 # x\n   # y\n }\n");
 }
 
@@ -192,7 +194,7 @@ static void documents_come_and_go(void **state)
 	becomes(s, &e, "# top\na: 1\n--- # third\nc: 3");
 	yaml_edit_remove_document(&e, s, 0, false);
 	yaml_edit_remove_document(&e, s, 2, false);
-	becomes(s, &e, "---\nb: 2\n");
+	becomes(s, &e, "---\nb: 2");
 	yaml_edit_append_document(&e, s, "d: 4\n");
 	becomes(s, &e, "# top\na: 1\n---\nb: 2\n--- # third\nc: 3\n---\nd: 4");
 }
