@@ -1,6 +1,7 @@
 /* Everything that would go wrong, found before anything is changed: every problem of every node. */
 #define _GNU_SOURCE
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -144,6 +145,19 @@ static void check_address(struct steps_node *n)
 			"no interface carries the address %s", n->address);
 }
 
+/* known: addresses with a space behind each */
+static bool is_among(const char *address, const char *known)
+{
+	auto_free char *copy = strdup(known);
+
+	if (!copy)
+		abort();
+	for (char *rest = copy, *one; (one = strsep(&rest, " "));)
+		if (facts_same_address(one, address))
+			return true;
+	return false;
+}
+
 /* A name for the VIP must be known to every node, and be the VIP. */
 static void check_endpoint(struct steps_node *n)
 {
@@ -153,7 +167,7 @@ static void check_endpoint(struct steps_node *n)
 	if (known && !*known)
 		PROBLEM(n, "add it to the DNS or to /etc/hosts", "the endpoint's name '%s' is not known there",
 			inv->endpoint_host);
-	else if (known && steps_uses_keepalived(n->run) && !strstr(known, inv->vip.address))
+	else if (known && steps_uses_keepalived(n->run) && !is_among(inv->vip.address, known))
 		PROBLEM(n, "correct the name, or vip.address in hactl.yaml",
 			"the endpoint's name '%s' is %snot the VIP %s there", inv->endpoint_host, known,
 			inv->vip.address);

@@ -200,6 +200,16 @@ static void a_vip_that_one_of_them_holds_is_ours(void **state)
 	assert_int_equal(problems.n, 0);
 }
 
+static void a_name_of_the_endpoint_must_be_the_vip_and_not_only_begin_like_it(void **state)
+{
+	CHECK("endpoint_addresses=10.0.0.9 \n", "endpoint_addresses=10.0.0.91 \n", "endpoint_addresses=10.0.0.8 10.0.0.9 \n");
+	(void)state;
+
+	assert_int_equal(rc, -1);
+	assert_int_equal(problems.n, 1);
+	assert_non_null(strstr(problems.v[0], "m2: the endpoint's name"));
+}
+
 static void a_foreign_keepalived_conf_is_not_touched(void **state)
 {
 	CHECK("file_keepalived.conf=Z2xvYmFsX2RlZnMge30K\n", "", "file_keepalived.conf=Z2xvYmFsX2RlZnMge30K\nkeepalived_untouched=yes\n");
@@ -247,6 +257,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_is_off_is_found_whichever_it_is),
 		cmocka_unit_test(a_vip_of_somebody_else_is_found),
 		cmocka_unit_test(a_vip_that_one_of_them_holds_is_ours),
+		cmocka_unit_test(a_name_of_the_endpoint_must_be_the_vip_and_not_only_begin_like_it),
 		cmocka_unit_test(a_foreign_keepalived_conf_is_not_touched),
 		cmocka_unit_test(remains_of_another_cluster_are_found_but_not_our_own_half_done_work),
 		cmocka_unit_test(secrets_are_masked_in_what_people_see),
