@@ -13,6 +13,7 @@ int drill_reconnect(struct steps_node *n, struct err *err)
 {
 	bool untrusted = false;
 
+	steps_lock_leave(n);
 	remote_close(TAKE(n->remote));
 	n->remote = n->run->opt.connect(n->run->opt.ctx, n->inv, n->address, &untrusted, err);
 	return n->remote ? 0 : -1;
@@ -59,6 +60,7 @@ int drill_break(struct drill_damage *dm, struct err *err)
 
 	if (dm->kind != DRILL_POWER)
 		return run_break(dm, err);
+	steps_lock_leave(dm->node);
 	if (dm->sysrq)
 		return reset(dm, err);
 	dm->power = drill_power_guard(command, dm->node->inv->name, err);
@@ -86,8 +88,10 @@ static int mend_node(struct drill_damage *dm, struct err *err)
 		err_clear(&why);
 		if (run_mend(dm->node, &why) == 0)
 			return 0;
-		if (why.kind == ERR_CONNECT)
+		if (why.kind == ERR_CONNECT) {
+			steps_lock_leave(dm->node);
 			remote_close(TAKE(dm->node->remote));
+		}
 	} while (why.kind != ERR_INTERRUPTED && clock_poll_pause(&poll));
 	*err = why;
 	return err_wrap(err, "%s is not mended yet, and will mend itself within %d s of being broken ('sh /run/hactl-drill/undo' does it now)",

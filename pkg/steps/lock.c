@@ -96,6 +96,19 @@ void steps_unlock(struct steps_run *run)
 	run->held = NULL;
 }
 
+void steps_lock_leave(struct steps_node *n)
+{
+	struct steps_lock *l = n->run->held;
+
+	if (!l)
+		return;
+	pthread_mutex_lock(&l->mutex);
+	for (size_t i = 0; i < l->n; i++)
+		if (l->nodes[i] == n)
+			l->nodes[i] = NULL;
+	pthread_mutex_unlock(&l->mutex);
+}
+
 /* What stands behind "NONCE busy". */
 static void add_holder(const struct buf *out, struct buf *who)
 {

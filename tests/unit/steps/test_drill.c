@@ -1,11 +1,16 @@
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "remote/fake.h"
 #include "steps/drill.h"
+#include "steps/drill_break.h"
 
 static void assert_refused(enum drill_kind kind, int members, int healthy, enum err_kind as)
 {
@@ -105,6 +110,67 @@ static void switches_are_from_one_node_to_another(void **state)
 	assert_int_equal(drill_switches(&all, 3, DRILL_NOBODY, 160, 400), 0);
 }
 
+/* ---- a session that is lost while the lock is held ---- */
+
+static bool is_dead; /* who connects waits for longer than the lock's keeper does between two beats */
+
+static struct remote *connect_fake(void *ctx, const struct inv_node *n, const char *address, bool *untrusted,
+				   struct err *err)
+{
+	struct remote *r = NULL;
+
+	(void)ctx;
+	(void)address;
+	*untrusted = false;
+	if (is_dead) {
+		sleep(4);
+		err_set(err, ERR_CONNECT, "%s: no route", n->name);
+	} else {
+		r = remote_fake();
+		remote_fake_answer(r, ":", 0, "", "");
+	}
+	return r;
+}
+
+static enum steps_part everyone(const void *ctx, const struct inv_node *n)
+{
+	(void)ctx;
+	(void)n;
+	return STEPS_HELPER;
+}
+
+static void a_node_that_is_gone_is_no_matter_of_who_keeps_the_lock(void **state)
+{
+	static const char yaml[] = "apiVersion: hactl/v1\nkind: Cluster\nendpoint: 10.0.0.9:6443\ncontrolPlane:\n"
+				   "  - {name: m1, address: 10.0.0.11}\n  - {name: m2, address: 10.0.0.12}\n";
+	static const struct plan_phase *const phases[] = { &steps_connect, &steps_lock, NULL };
+	const struct steps_options opt = { .connect = connect_fake, .log_dir = "/nonexistent", .who = "a test" };
+	char path[] = "/tmp/drill-XXXXXX";
+	struct inventory inv = { 0 };
+	struct steps_run run;
+	auto_err struct err err = ERR_INIT;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(write(fd, yaml, strlen(yaml)) == (ssize_t)strlen(yaml));
+	close(fd);
+	assert_int_equal(inventory_load(path, &inv, &err), 0);
+	unlink(path);
+	assert_int_equal(steps_run_init(&run, &inv, &opt, everyone, NULL, &err), 0);
+	run.plan.parallel = 1;
+	if (plan_run(&run.plan, phases, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_non_null(run.held);
+	is_dead = true;
+	assert_int_equal(drill_reconnect(&run.nodes[0], &err), -1);
+	is_dead = false;
+	assert_null(run.nodes[0].remote);
+	steps_unlock(&run);
+	assert_null(run.lock_lost);
+	steps_run_release(&run);
+	inventory_release(&inv);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +182,7 @@ int main(void)
 		cmocka_unit_test(what_a_node_that_is_cut_off_believes_does_not_count),
 		cmocka_unit_test(a_holder_is_unknown_while_a_node_cannot_be_asked_and_no_other_has_it),
 		cmocka_unit_test(switches_are_from_one_node_to_another),
+		cmocka_unit_test(a_node_that_is_gone_is_no_matter_of_who_keeps_the_lock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
