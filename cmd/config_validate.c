@@ -8,11 +8,24 @@
 
 #define MAX_FILE (4 << 20)
 
+/* "kind: ClusterConfiguration", also where the apiVersion is missing or wrong. */
+static bool has_kind_of_kubeadm(const char *text)
+{
+	static const char ending[] = "Configuration";
+
+	for (const char *at = text; (at = strstr(at, "kind")); at++)
+		if (at[4 + strspn(at + 4, "\"' ")] == ':' &&
+		    memmem(at, strcspn(at, "\r\n"), ending, sizeof(ending) - 1))
+			return true;
+	return false;
+}
+
 /* kubeadm's documents, and those that go with them, are of groups below k8s.io; what is not is
  * taken for hactl.yaml, which then says what it lacks. */
 static bool is_ours(const struct buf *text)
 {
-	return !strstr(buf_str(text), "k8s.io/") || strstr(buf_str(text), "apiVersion: hactl/");
+	return strstr(buf_str(text), "apiVersion: hactl/") ||
+	       !(strstr(buf_str(text), "k8s.io/") || has_kind_of_kubeadm(buf_str(text)));
 }
 
 static int validate_inventory(const char *path, const struct buf *text, struct err *err)

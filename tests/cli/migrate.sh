@@ -164,6 +164,9 @@ fails 2 "hactl: --to: 'v9' is none of v1beta1, v1beta2, v1beta3, v1beta4, v1" ha
 hactl config validate - <want.yaml 2>said || die "stdin: $(cat said)"
 [ "$(cat said)" = 'standard input: valid' ] || die "stdin: $(cat said)"
 fails 3 'hactl: standard input: the file is empty: hactl config init writes one' hactl config validate - </dev/null
+sed '/^apiVersion/d' old.yaml >nameless.yaml
+hactl config validate nameless.yaml 2>said && die "no apiVersion, but valid"
+grep -q '^hactl: nameless.yaml:1:1: the document has no apiVersion$' said || die "taken for hactl.yaml: $(cat said)"
 hactl config validate old.yaml want.yaml 2>said || die "valid files: $(cat said)"
 status=0
 hactl config validate want.yaml broken.yaml 2>said || status=$?
