@@ -202,17 +202,22 @@ static void look_at_cluster(const struct kubeadm_config *c, const struct yaml_no
 	}
 }
 
-static void look_at_registration(const struct kubeadm_config *c, const struct yaml_node *root,
-				 enum kubeadm_api to, struct strs *notices)
+static void look_at_socket(const struct kubeadm_config *c, const struct yaml_node *socket, enum kubeadm_api to,
+			   struct strs *notices)
 {
-	const struct yaml_node *socket = scalar(root, "nodeRegistration.criSocket");
-	const struct yaml_node *taints = yaml_find(root, "nodeRegistration.taints");
-
 	if (socket && to >= KUBEADM_V1BETA3 && strstr(socket->value, "dockershim"))
 		kubeadm_notice(c, socket, notices, "dockershim is gone since Kubernetes 1.24; "
 			       "unix:///run/containerd/containerd.sock or another runtime's socket is needed");
 	else if (socket && to >= KUBEADM_V1BETA3 && *socket->value == '/')
 		kubeadm_notice(c, socket, notices, "kubeadm 1.24 and newer want 'unix://%s'", socket->value);
+}
+
+static void look_at_registration(const struct kubeadm_config *c, const struct yaml_node *root,
+				 enum kubeadm_api to, struct strs *notices)
+{
+	const struct yaml_node *taints = yaml_find(root, "nodeRegistration.taints");
+
+	look_at_socket(c, scalar(root, "nodeRegistration.criSocket"), to, notices);
 	for (const struct yaml_node *t = taints ? taints->child : NULL; t; t = t->next) {
 		const struct yaml_node *key = scalar(t, "key");
 
@@ -231,6 +236,8 @@ void kubeadm_notices(const struct kubeadm_config *c, enum kubeadm_api to, struct
 			look_at_cluster(c, c->docs[i].root, to, notices);
 		if (c->docs[i].kind == INIT || c->docs[i].kind == JOIN)
 			look_at_registration(c, c->docs[i].root, to, notices);
+		if (c->docs[i].kind == RESET)
+			look_at_socket(c, scalar(c->docs[i].root, "criSocket"), to, notices);
 		kubeadm_notice_removed(c, c->docs[i].root, to, notices);
 	}
 }
