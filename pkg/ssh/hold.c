@@ -28,41 +28,68 @@ void ssh_beat_if_due(struct ssh_session *s, int64_t now)
 	if (!s->held.channel || s->held.gone || now < s->held.due_ms)
 		return;
 	rc = send_line(s);
-	s->held.gone = libssh2_channel_eof(s->held.channel) || (rc < 0 && !ssh_again(rc));
+	if (!ssh_again(rc)) /* what is half sent has to be sent to its end */
+		s->held.gone = rc < 0 || libssh2_channel_eof(s->held.channel);
+}
+
+/* Its thread has the session then. */
+static bool has_tunnel(struct ssh_session *s)
+{
+	bool open;
+
+	pthread_mutex_lock(&s->lock);
+	open = s->tunnel_open;
+	pthread_mutex_unlock(&s->lock);
+	return open;
+}
+
+static void beat(struct ssh_session *s)
+{
+	long rc;
+
+	ssh_start(s, PATIENCE_MS);
+	rc = SSH_RETRY(s, send_line(s));
+	if (rc < 0 && s->end == SSH_INTERRUPTED)
+		return;
+	s->held.gone = rc < 0 || libssh2_channel_eof(s->held.channel);
+	if (ssh_again(rc) && libssh2_session_block_directions(s->lib) & LIBSSH2_SESSION_BLOCK_OUTBOUND)
+		s->broken = true; /* as in ssh_leave */
 }
 
 /* A session that is at work sends it by itself, in its waits. */
 int ssh_beat(struct remote *r)
 {
 	struct ssh_session *s = (struct ssh_session *)r;
-	bool open, gone;
+	bool gone;
 
 	if (pthread_mutex_trylock(&s->use))
 		return 0;
-	pthread_mutex_lock(&s->lock);
-	open = s->tunnel_open;
-	pthread_mutex_unlock(&s->lock);
-	if (!open && s->held.channel && !s->held.gone && clock_ms() >= s->held.due_ms) {
-		ssh_start(s, PATIENCE_MS);
-		s->held.gone = SSH_RETRY(s, send_line(s)) < 0 || libssh2_channel_eof(s->held.channel);
-	}
+	if (!has_tunnel(s) && s->held.channel && !s->held.gone && !s->broken && clock_ms() >= s->held.due_ms)
+		beat(s);
 	gone = !s->held.channel || s->held.gone || s->broken;
 	pthread_mutex_unlock(&s->use);
 	return gone ? -1 : 0;
 }
 
-void ssh_unhold(struct remote *r)
+static void end_held(struct ssh_session *s)
 {
-	struct ssh_session *s = (struct ssh_session *)r;
-	LIBSSH2_CHANNEL *channel = s->held.channel;
+	LIBSSH2_CHANNEL *channel = TAKE(s->held.channel);
 
-	pthread_mutex_lock(&s->use);
-	s->held.channel = NULL;
 	if (channel && !s->broken && !s->held.gone) {
 		ssh_start(s, PATIENCE_MS);
 		(void)!SSH_RETRY(s, libssh2_channel_send_eof(channel));
 		(void)!SSH_RETRY(s, libssh2_channel_wait_eof(channel)); /* it tidies up */
 	}
 	ssh_leave(s, channel);
+}
+
+/* Beside a tunnel it ends with the session. */
+void ssh_unhold(struct remote *r)
+{
+	struct ssh_session *s = (struct ssh_session *)r;
+
+	pthread_mutex_lock(&s->use);
+	if (!has_tunnel(s))
+		end_held(s);
 	pthread_mutex_unlock(&s->use);
 }

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "../remote/hold.h"
 #include "sshd.h"
 
 static struct sshd sshd;
@@ -181,6 +182,32 @@ static void closing_the_connection_ends_its_tunnel(void **state)
 	close(fd);
 }
 
+/* Nor does letting it go get in the way of the tunnel's thread. */
+static void what_is_held_ends_with_the_connection_at_the_latest(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+	struct remote *r = sshd_connect(&sshd, "id", &err);
+	char file[256];
+	const struct remote_var vars[] = { { "file", file }, { NULL, NULL } };
+	const struct remote_cmd held = { .script = hold_script, .vars = vars };
+	int fd;
+
+	(void)state;
+	assert_non_null(r);
+	snprintf(file, sizeof(file), "%s/held", sshd.dir);
+	assert_int_equal(remote_hold(r, &held, &res, &err), 1);
+	assert_int_equal(r->ops->tunnel(r, "127.0.0.1", sshd.port, &fd, &err), 0);
+	assert_int_equal(remote_beat(r), 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+		remote_unhold(r);
+	}
+	close(fd);
+	remote_close(r);
+	hold_wait(node, vars, "end\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +220,7 @@ int main(void)
 		cmocka_unit_test(commands_wait_while_a_tunnel_is_open),
 #endif
 		cmocka_unit_test(closing_the_connection_ends_its_tunnel),
+		cmocka_unit_test(what_is_held_ends_with_the_connection_at_the_latest),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
