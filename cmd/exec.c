@@ -46,9 +46,10 @@ struct exec {
 	struct job *jobs;
 	struct plan_node *nodes;
 	size_t n;
-	pthread_mutex_t lock; /* of the next two */
+	pthread_mutex_t lock; /* of what follows up to untrusted */
 	pthread_cond_t settled;
 	size_t pending;       /* nodes of which it is not known yet whether they can be reached and trusted */
+	int64_t settled_ms;   /* when that became known of the last one */
 	bool untrusted;       /* a host key was refused */
 	bool safe[3]; /* of stdout and stderr: a terminal, which gets no control characters */
 };
@@ -188,22 +189,26 @@ static void settle(struct job *j)
 
 	pthread_mutex_lock(&x->lock);
 	x->pending--;
+	x->settled_ms = clock_wall_ms();
 	x->untrusted |= j->untrusted;
 	pthread_cond_broadcast(&x->settled);
 	pthread_mutex_unlock(&x->lock);
 }
 
 /* Where one host key is refused nothing runs on any other node.  Nodes that are slow to answer, or
- * dead, keep the others waiting for a moment only. */
+ * dead, do not keep the others waiting: only for a moment after the last that did answer. */
 static bool all_are_trusted(struct exec *x)
 {
-	int64_t until = clock_wall_ms() + TRUST_PATIENCE_MS;
 	bool trusted;
 
 	pthread_mutex_lock(&x->lock);
-	while (x->pending && !x->untrusted &&
-	       !pthread_cond_timedwait(&x->settled, &x->lock, &(struct timespec){ until / 1000, until % 1000 * 1000000 }))
-		;
+	while (x->pending && !x->untrusted && !remote_interrupted()) {
+		int64_t until = x->settled_ms + TRUST_PATIENCE_MS;
+
+		if (clock_wall_ms() >= until)
+			break;
+		pthread_cond_timedwait(&x->settled, &x->lock, &(struct timespec){ until / 1000, until % 1000 * 1000000 });
+	}
 	trusted = !x->untrusted;
 	pthread_mutex_unlock(&x->lock);
 	return trusted;
@@ -389,8 +394,8 @@ const struct cli_cmd cmd_exec = {
 		"it is one object per node, with node, status, stdout, stderr and seconds, and with error where the command did "
 		"not run to its end.\n\n"
 		"The exit status is the command's own when all nodes agree, 4 when a node was not reached, else 5.  Ctrl-C ends the "
-		"command on the nodes.  A node that cannot be reached keeps no other waiting; where a host key is refused, "
-		"nothing is run on the others either.",
+		"command on the nodes.  Where a host key is refused, nothing is run on the others either.  A node that does not answer "
+		"keeps them waiting for a second only.",
 	.examples = "hactl exec -- uptime\n"
 		    "hactl exec control-plane -- 'crictl ps | grep etcd'\n"
 		    "hactl exec --parallel 1 m1 m2 -- systemctl restart kubelet",
