@@ -228,8 +228,10 @@ static int watch_mended(struct drill *d, struct drill_result *r, struct err *err
 	if (!whole && !plan_stopped(&d->run->plan))
 		return err_set(err, ERR_UNHEALTHY, "%s was mended, but is not well after %d s; 'hactl status' tells more",
 			       d->nodes[r->node]->inv->name, (r->kind == DRILL_POWER ? BOOT_MS : WHOLE_MS) / 1000);
-	if (whole)
+	if (whole) {
 		r->whole_ms = clock_ms();
+		steps_lock_again(d->nodes[r->node]);
+	}
 	poll = clock_poll_start(d->opt.settle_ms, 200);
 	while (whole && steps_pause(d->run, &poll))
 		;

@@ -58,9 +58,10 @@ int drill_break(struct drill_damage *dm, struct err *err)
 {
 	const char *command = dm->node->run->inv->drill.power_command;
 
+	if (dm->kind == DRILL_NETWORK || dm->kind == DRILL_POWER)
+		steps_lock_leave(dm->node);
 	if (dm->kind != DRILL_POWER)
 		return run_break(dm, err);
-	steps_lock_leave(dm->node);
 	if (dm->sysrq)
 		return reset(dm, err);
 	dm->power = drill_power_guard(command, dm->node->inv->name, err);

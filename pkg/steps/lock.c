@@ -68,6 +68,17 @@ static struct steps_lock *lock_new(struct steps_run *run)
 	return l;
 }
 
+/* A node that was forgotten has left its place to the next. */
+static void add_node(struct steps_lock *l, struct steps_node *n)
+{
+	size_t i = 0;
+
+	while (i < l->n && l->nodes[i])
+		i++;
+	l->nodes[i] = n;
+	l->n += i == l->n;
+}
+
 static void let_go(struct steps_lock *l)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -104,8 +115,10 @@ void steps_lock_leave(struct steps_node *n)
 		return;
 	pthread_mutex_lock(&l->mutex);
 	for (size_t i = 0; i < l->n; i++)
-		if (l->nodes[i] == n)
+		if (l->nodes[i] == n) {
+			remote_unhold(n->remote);
 			l->nodes[i] = NULL;
+		}
 	pthread_mutex_unlock(&l->mutex);
 }
 
@@ -123,23 +136,28 @@ static void add_holder(const struct buf *out, struct buf *who)
 			who->data[i] = '?';
 }
 
-/* 1: locked; 0: somebody else has it. */
-static int lock_node(struct steps_node *n, struct buf *who, struct err *err)
+/* 1: it is held from now on; 0: somebody else has it. */
+static int hold_node(struct steps_node *n, struct buf *who, struct err *err)
 {
 	const struct remote_var vars[] = { { "who", n->run->opt.who }, { NULL, NULL } };
 	const struct remote_cmd cmd = { .script = tmpl_text("lock.sh"), .vars = vars, .timeout_ms = LOCK_TIMEOUT_MS };
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 	int rc = remote_hold(n->remote, &cmd, &res, err);
 
-	if (rc == 1) {
-		n->run->held->nodes[n->run->held->n++] = n;
-		return 1;
-	}
 	if (rc == 0 && !strstr(buf_str(&res.out), " busy\n"))
 		return err_set(err, ERR_REMOTE, "cannot take the lock /run/hactl.lock: %s",
 			       res.err.len ? buf_str(&res.err) : "it ended without a word");
 	if (rc == 0)
 		add_holder(&res.out, who);
+	return rc;
+}
+
+static int lock_node(struct steps_node *n, struct buf *who, struct err *err)
+{
+	int rc = hold_node(n, who, err);
+
+	if (rc == 1)
+		add_node(n->run->held, n);
 	return rc;
 }
 
@@ -188,6 +206,31 @@ static int take(struct steps_run *run, struct err *err)
 		if (!steps_pause(run, &poll))
 			return err_set(err, ERR_INTERRUPTED, "interrupted while waiting for the lock");
 	}
+}
+
+void steps_lock_again(struct steps_node *n)
+{
+	struct steps_lock *l = n->run->held;
+	auto_err struct err ignored = ERR_INIT;
+	auto_buf struct buf who = BUF_INIT;
+	bool locked = false;
+	int rc;
+
+	if (!l || !n->remote)
+		return;
+	pthread_mutex_lock(&l->mutex);
+	for (size_t i = 0; i < l->n; i++)
+		locked |= l->nodes[i] == n;
+	pthread_mutex_unlock(&l->mutex);
+	if (locked)
+		return;
+	rc = hold_node(n, &who, &ignored); /* the others are to be heard of meanwhile */
+	pthread_mutex_lock(&l->mutex);
+	if (rc == 1)
+		add_node(l, n);
+	else
+		n->run->lock_lost = n->inv->name;
+	pthread_mutex_unlock(&l->mutex);
 }
 
 static bool wants_lock(const struct plan_node *p)

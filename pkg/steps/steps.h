@@ -110,9 +110,11 @@ void steps_run_release(struct steps_run *run);
 
 /* Lets the lock go, if there is one. */
 void steps_unlock(struct steps_run *run);
-/* Before a session is closed in the middle of a run, or its node is: what keeps the lock forgets it.
+/* Before a session is closed or cut in the middle of a run: what keeps the lock forgets it.
  * The lock lies on the other nodes still. */
 void steps_lock_leave(struct steps_node *n);
+/* When there is a session again. */
+void steps_lock_again(struct steps_node *n);
 /* Who holds the lock of a node: empty when nobody does. */
 int steps_lock_holder(struct steps_node *n, struct buf *who, struct err *err) MUST_CHECK;
 
