@@ -226,8 +226,8 @@ static int leave_out(struct plan_node *p, struct err *err)
 		return -1;
 	plan_warn(p->plan, p->name, "left out: %s", err->msg);
 	err_clear(err);
-	remote_close(n->remote);
-	n->remote = NULL;
+	steps_lock_leave(n);
+	remote_close(TAKE(n->remote));
 	return 0;
 }
 

@@ -128,6 +128,7 @@ static struct remote *connect_fake(void *ctx, const struct inv_node *n, const ch
 	} else {
 		r = remote_fake();
 		remote_fake_answer(r, ":", 0, "", "");
+		remote_fake_answer(r, "put end 1", strcmp(n->name, "m2") ? 0 : 1, "end=1\n", "no\n");
 	}
 	return r;
 }
@@ -143,7 +144,8 @@ static void a_node_that_is_gone_is_no_matter_of_who_keeps_the_lock(void **state)
 {
 	static const char yaml[] = "apiVersion: hactl/v1\nkind: Cluster\nendpoint: 10.0.0.9:6443\ncontrolPlane:\n"
 				   "  - {name: m1, address: 10.0.0.11}\n  - {name: m2, address: 10.0.0.12}\n";
-	static const struct plan_phase *const phases[] = { &steps_connect, &steps_lock, NULL };
+	/* m2 cannot tell its facts, so it is left out; m1 is what the drill loses */
+	static const struct plan_phase *const phases[] = { &steps_connect, &steps_lock, &steps_look, NULL };
 	const struct steps_options opt = { .connect = connect_fake, .log_dir = "/nonexistent", .who = "a test" };
 	char path[] = "/tmp/drill-XXXXXX";
 	struct inventory inv = { 0 };
@@ -161,6 +163,8 @@ static void a_node_that_is_gone_is_no_matter_of_who_keeps_the_lock(void **state)
 	if (plan_run(&run.plan, phases, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_non_null(run.held);
+	assert_non_null(run.nodes[0].remote);
+	assert_null(run.nodes[1].remote);
 	is_dead = true;
 	assert_int_equal(drill_reconnect(&run.nodes[0], &err), -1);
 	is_dead = false;
