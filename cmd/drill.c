@@ -105,12 +105,16 @@ static int confirm(const struct wish *w, const struct inventory *inv, struct err
 	return err_set(err, ERR_INTERRUPTED, "nothing was broken");
 }
 
-/* Over budget is told when all is told. */
+/* Over budget is told when all is told; two nodes that hold the virtual IP are worse. */
 static int judge(const struct drill_report *r, struct err *err)
 {
 	auto_strs struct strs over = STRS_INIT;
 	auto_free char *names = NULL;
 
+	for (size_t i = 0; i < r->n; i++)
+		if (drill_holder_problem(&r->v[i]))
+			return err_set(err, ERR_UNHEALTHY, "scenario '%s': %s; 'hactl preflight' shows whether they hear each other",
+				       drill_kind_name(r->v[i].kind), drill_holder_problem(&r->v[i]));
 	for (size_t i = 0; i < r->n; i++)
 		if (drill_report_cost(r, &r->v[i]) > r->budget_ms)
 			strs_printf(&over, "%s (%jd ms)", drill_kind_name(r->v[i].kind), (intmax_t)drill_report_cost(r, &r->v[i]));
@@ -213,8 +217,9 @@ const struct cli_cmd cmd_drill = {
 		"sysrq).  return counts only what a node costs that comes back.\n\n"
 		"The API is gone while the endpoint does not answer though some node's own API server does.  The table "
 		"says for how long in all, while the thing was broken and after it was mended; the exit status is 7 when "
-		"a scenario is over the budget.\n\n"
-		"A drill is refused when etcd would lose its quorum (status 9) and when something is broken already.  "
+		"a scenario is over the budget, or when it leaves the virtual IP with several nodes or none.\n\n"
+		"A drill is refused when etcd would lose its quorum (status 9; members that hactl.yaml does not name count too) "
+		"and when something is broken already.  "
 		"Each thing that is broken mends itself, by a timer on the node, also when hactl is killed.",
 	.examples = "hactl drill --report drill.html\nhactl drill --scenario api --budget 1500ms --yes",
 	.group = "Running a cluster",

@@ -85,6 +85,8 @@ struct drill_holdings drill_holdings(struct drill *d);
 
 /* Who holds it at ms; what node except (DRILL_NOBODY: none) says of itself does not count. */
 int drill_holder_at(const struct drill_holdings *h, size_t nnodes, int except, int64_t ms);
+/* What a scenario that went well otherwise may not do; NULL: it did not. */
+const char *drill_holder_problem(const struct drill_result *r);
 /* How often the holder became another node in (from, to]. */
 int drill_switches(const struct drill_holdings *h, size_t nnodes, int except, int64_t from_ms,
 		   int64_t to_ms);

@@ -50,3 +50,12 @@ int drill_switches(const struct drill_holdings *h, size_t nnodes, int except, in
 	}
 	return n;
 }
+
+const char *drill_holder_problem(const struct drill_result *r)
+{
+	if (r->during == DRILL_SEVERAL)
+		return "several nodes held the virtual IP before it was mended";
+	if (r->after == DRILL_SEVERAL)
+		return "several nodes hold the virtual IP at its end";
+	return r->after == DRILL_NOBODY ? "nobody holds the virtual IP at its end" : NULL;
+}

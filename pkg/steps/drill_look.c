@@ -5,10 +5,14 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "ha/ha.h"
+#include "steps/etcd.h"
 #include "tmpl/tmpl.h"
 
 #define API_TIMEOUT_MS 5000
 #define COMMAND_TIMEOUT_MS 10000
+/* A member that is slow once is no member that is gone. */
+#define ETCD_LOOKS 3
 
 static bool is_yes(const char *text, const char *key)
 {
@@ -44,16 +48,19 @@ bool drill_api_is_well(struct drill *d, int node, struct err *err)
 	return rc == 0;
 }
 
+static bool takes_member(enum drill_kind kind)
+{
+	return kind == DRILL_NETWORK || kind == DRILL_POWER;
+}
+
 const char *drill_refusal(enum drill_kind kind, int members, int healthy, enum err_kind *as)
 {
-	bool takes_member = kind == DRILL_NETWORK || kind == DRILL_POWER;
-
 	*as = ERR_QUORUM;
 	if (members < 2)
 		return "with one control-plane node there is nothing to fail over to";
 	if (healthy < 2)
 		return "no other API server would be left";
-	if (takes_member && healthy - 1 < ha_majority(members))
+	if (takes_member(kind) && healthy - 1 < ha_majority(members))
 		return "etcd would lose its quorum";
 	*as = ERR_UNHEALTHY;
 	return healthy < members ? "a drill begins with all of them well" : NULL;
@@ -128,6 +135,34 @@ static int check_holder(struct drill *d, struct err *err)
 		       d->run->inv->vip.address, holders.n, names ? ": " : "", names ? names : "");
 }
 
+/* etcd may have members that hactl.yaml does not know, and that are gone. */
+static int check_quorum(struct drill *d, enum drill_kind kind, struct err *err)
+{
+	const struct steps_node *n = d->nodes[d->holder];
+	int voting = 0, running = 0;
+
+	if (!takes_member(kind) || !n->facts.has_etcd_manifest)
+		return 0;
+	for (int looks = 0; looks < ETCD_LOOKS; looks++) {
+		auto_steps_etcd struct steps_etcd e = { .voting = 0 };
+
+		err_clear(err);
+		if (steps_look_at_etcd(d->run, &e, err) < 0)
+			continue;
+		voting = e.voting;
+		running = e.running;
+		if (ha_survives_now(voting, running - 1) >= 0)
+			return 0;
+	}
+	if (!voting)
+		return err_wrap(err, "scenario '%s' is refused: whether etcd can do without %s is not known", drill_kind_name(kind),
+				n->inv->name);
+	err_clear(err);
+	return err_set(err, ERR_QUORUM,
+		       "scenario '%s' is refused: %d of etcd's %d voting members answer, and without %s it would lose its quorum; 'hactl status' names the members",
+		       drill_kind_name(kind), running, voting, n->inv->name);
+}
+
 /* This very machine cannot watch while it is cut off or without power. */
 static int check_elsewhere(struct drill *d, enum drill_kind kind, struct err *err)
 {
@@ -135,7 +170,7 @@ static int check_elsewhere(struct drill *d, enum drill_kind kind, struct err *er
 	auto_buf struct buf own = BUF_INIT;
 	auto_err struct err none = ERR_INIT;
 
-	if (kind != DRILL_NETWORK && kind != DRILL_POWER)
+	if (!takes_member(kind))
 		return 0;
 	if (!theirs || !*theirs || file_read("/etc/machine-id", 128, &own, &none) < 0 ||
 	    strncmp(buf_str(&own), theirs, strlen(theirs)))
@@ -149,7 +184,7 @@ int drill_check(struct drill *d, enum drill_kind kind, struct err *err)
 	if (kind == DRILL_POWER && !d->opt.sysrq && !d->run->inv->drill.power_command)
 		return err_set(err, ERR_CONFIG, "%s: scenario 'power' needs drill.powerCommand, or --power sysrq",
 			       d->run->inv->path);
-	if (check_members(d, kind, err) < 0 || check_holder(d, err) < 0)
+	if (check_members(d, kind, err) < 0 || check_holder(d, err) < 0 || check_quorum(d, kind, err) < 0)
 		return -1;
 	return check_elsewhere(d, kind, err);
 }

@@ -110,6 +110,25 @@ static void switches_are_from_one_node_to_another(void **state)
 	assert_int_equal(drill_switches(&all, 3, DRILL_NOBODY, 160, 400), 0);
 }
 
+static void a_scenario_may_not_end_with_several_holders_or_none(void **state)
+{
+	struct drill_result r = { .before = 0, .during = 1, .after = 1 };
+
+	(void)state;
+	assert_null(drill_holder_problem(&r));
+	r.during = DRILL_NOBODY; /* the outage tells that */
+	assert_null(drill_holder_problem(&r));
+	r.during = DRILL_SEVERAL;
+	assert_non_null(drill_holder_problem(&r));
+	r.during = 1;
+	r.after = DRILL_UNKNOWN;
+	assert_null(drill_holder_problem(&r));
+	r.after = DRILL_NOBODY;
+	assert_non_null(drill_holder_problem(&r));
+	r.after = DRILL_SEVERAL;
+	assert_non_null(drill_holder_problem(&r));
+}
+
 /* ---- a session that is lost while the lock is held ---- */
 
 static bool is_dead; /* who connects waits for longer than the lock's keeper does between two beats */
@@ -186,6 +205,7 @@ int main(void)
 		cmocka_unit_test(what_a_node_that_is_cut_off_believes_does_not_count),
 		cmocka_unit_test(a_holder_is_unknown_while_a_node_cannot_be_asked_and_no_other_has_it),
 		cmocka_unit_test(switches_are_from_one_node_to_another),
+		cmocka_unit_test(a_scenario_may_not_end_with_several_holders_or_none),
 		cmocka_unit_test(a_node_that_is_gone_is_no_matter_of_who_keeps_the_lock),
 	};
 
