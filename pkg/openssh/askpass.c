@@ -16,8 +16,9 @@
 /* From the helper's start to its request, and for its answer to be taken. */
 #define HELPER_MS 5000
 
-/* A question and what is known of its answer: ssh asks it again when that was wrong. */
+/* A question and what is known of its answer: the same ssh asks it again when that was wrong. */
 struct prompt {
+	pid_t asker;
 	char *text;
 	char *what, *place;
 	struct ssh_password password;
@@ -28,6 +29,7 @@ struct prompt {
 struct openssh_prompts {
 	const struct ssh_options *o;
 	const char *name;
+	pid_t master; /* the ssh that speaks to the node; those to bastions are its children */
 	struct ssh_secrets *secrets, *own;
 	char *path;
 	int fd;
@@ -89,12 +91,23 @@ static char *asker_of(const char *text)
 	return memchr(at, '@', (size_t)(end - at)) ? strndup(at, (size_t)(end - at)) : NULL;
 }
 
+/* The password that was given is the node's, and not shown to others.  Only where there are others
+ * it matters which ssh asks: it may be started by a script of the user's. */
+static bool is_of_node(const struct prompt *q, const struct openssh_prompts *p)
+{
+	const struct ssh_options *o = p->o;
+
+	return q->asker == p->master ||
+	       (!o->via && !o->proxy_command && (!o->jump || !strcmp(o->jump, "none")));
+}
+
 static void describe_login(struct prompt *q, const struct openssh_prompts *p)
 {
 	auto_free char *asker = asker_of(q->text);
 	const char *user = asker ? asker : p->o->user ? p->o->user : "root";
 	int len = (int)strcspn(user, "@");
-	bool ours = !p->o->user || ((int)strlen(p->o->user) == len && !strncmp(p->o->user, user, (size_t)len));
+	bool ours = is_of_node(q, p) &&
+		    (!p->o->user || ((int)strlen(p->o->user) == len && !strncmp(p->o->user, user, (size_t)len)));
 
 	if (asprintf(&q->what, "password for %.*s", len, user) < 0)
 		abort();
@@ -123,13 +136,14 @@ static bool describe(struct prompt *q, const struct openssh_prompts *p)
 	return q->what;
 }
 
-static struct prompt *find(struct openssh_prompts *p, const char *text)
+static struct prompt *find(struct openssh_prompts *p, pid_t asker, const char *text)
 {
 	for (size_t i = 0; i < p->n; i++)
-		if (!strcmp(p->list[i].text, text))
+		if (p->list[i].asker == asker && !strcmp(p->list[i].text, text))
 			return &p->list[i];
 	if (p->n == MAX_PROMPTS)
 		return NULL;
+	p->list[p->n].asker = asker;
 	p->list[p->n].text = strdup(text);
 	p->list[p->n].keeps = describe(&p->list[p->n], p);
 	return &p->list[p->n++];
@@ -150,14 +164,16 @@ static int ask_once(struct openssh_prompts *p, const char *text, struct buf *out
 	return ssh_secrets_ask(p->secrets, buf_str(&prompt), false, out, err);
 }
 
-/* A question about a host key is never answered: known_hosts decide. */
-static int answer(struct openssh_prompts *p, const char *text, struct buf *out)
+/* message: who asks, and in a line of its own what.  A question about a host key is never answered:
+ * known_hosts decide. */
+static int answer(struct openssh_prompts *p, const char *message, struct buf *out)
 {
 	auto_err struct err err = ERR_INIT;
+	const char *text = strchr(message, '\n');
 	struct prompt *q;
 	int rc;
 
-	if (strstr(text, "(yes/no") || !(q = find(p, text)))
+	if (!text || strstr(++text, "(yes/no") || !(q = find(p, (pid_t)atoi(message), text)))
 		return -1;
 	settle(p, q, SSH_PASSWORD_REFUSED);
 	rc = q->keeps ? ssh_secrets_password(p->secrets, &q->password, out, &err) :
@@ -191,13 +207,14 @@ static int receive(int fd, struct buf *b)
 	return 0;
 }
 
-int64_t openssh_prompts_serve(struct openssh_prompts *p)
+int64_t openssh_prompts_serve(struct openssh_prompts *p, pid_t master)
 {
 	auto_close int fd = accept4(p->fd, NULL, NULL, SOCK_CLOEXEC);
 	auto_buf struct buf text = BUF_INIT;
 	auto_wipe struct buf reply = BUF_INIT;
 	int64_t begun = clock_ms();
 
+	p->master = master;
 	if (fd < 0 || receive(fd, &text) < 0)
 		return 0;
 	buf_reserve(&reply, MAX_TEXT);
@@ -233,6 +250,7 @@ int openssh_askpass_main(const char *path, const char *prompt)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const char *kind = getenv("SSH_ASKPASS_PROMPT");
+	auto_buf struct buf message = BUF_INIT;
 	auto_wipe struct buf reply = BUF_INIT;
 	char chunk[MAX_TEXT];
 	ssize_t n;
@@ -244,8 +262,10 @@ int openssh_askpass_main(const char *path, const char *prompt)
 		return 1;
 	}
 	strncpy(addr.sun_path, path, sizeof(addr.sun_path) - 1);
+	buf_printf(&message, "%d\n", (int)getppid());
+	buf_add(&message, prompt, strnlen(prompt, MAX_TEXT - 1 - message.len));
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    send(fd, prompt, strnlen(prompt, MAX_TEXT - 1), MSG_NOSIGNAL) < 0 || shutdown(fd, SHUT_WR) < 0)
+	    send(fd, message.data, message.len, MSG_NOSIGNAL) < 0 || shutdown(fd, SHUT_WR) < 0)
 		return 1;
 	buf_reserve(&reply, MAX_TEXT);
 	while ((n = recv(fd, chunk, sizeof(chunk), 0)) > 0 && reply.len + (size_t)n < MAX_TEXT)

@@ -65,8 +65,9 @@ struct openssh_prompts;
 struct openssh_prompts *openssh_prompts_open(const struct ssh_options *o, const char *name,
 					     const char *path, struct err *err);
 int openssh_prompts_fd(const struct openssh_prompts *p);
-/* Answers one that waits; returns the time a person took. */
-int64_t openssh_prompts_serve(struct openssh_prompts *p);
+/* Answers one that waits; returns the time a person took.  master: the ssh that connects to the node;
+ * what others ask, which it starts for bastions, gets no password that was given for nodes. */
+int64_t openssh_prompts_serve(struct openssh_prompts *p, pid_t master);
 /* Why the last prompt was not answered; "": all were. */
 const char *openssh_prompts_failure(const struct openssh_prompts *p);
 /* verdict: on what was answered last; NULL is fine. */

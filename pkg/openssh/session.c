@@ -154,7 +154,7 @@ static int wait_ready(struct attempt *a, struct err *err)
 		if (p[0].revents)
 			openssh_listen(&a->m->ssh);
 		if (p[1].revents)
-			a->deadline_ms += openssh_prompts_serve(a->prompts);
+			a->deadline_ms += openssh_prompts_serve(a->prompts, a->m->ssh.pid);
 		if (openssh_alive(a->m, clock_ms() + MUX_MS))
 			return 0;
 		if (openssh_has_ended(&a->m->ssh))
