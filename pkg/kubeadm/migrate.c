@@ -169,19 +169,18 @@ static void set_api(struct hop *h, const struct kubeadm_doc *d, enum kubeadm_api
 	const struct yaml_node *n = yaml_get(d->root, "apiVersion");
 	const char *old = strchr(n->value, '/') + 1, *name = kubeadm_api_name(api), *at;
 	auto_buf struct buf whole = BUF_INIT;
-	size_t len;
+	size_t len, start = yaml_content_start(s, n);
 
 	if (!strcmp(old, name))
 		return;
-	at = memmem(yaml_text(s, &len) + n->start, n->end - n->start, n->value, n->len);
+	at = n->alias ? NULL : memmem(yaml_text(s, &len) + start, n->end - start, old, strlen(old));
 	if (at) {
-		at += old - n->value;
-		len = (size_t)(at - yaml_text(s, &len));
-		yaml_edit_splice(&h->edit, len, len + strlen(old), name);
+		start = (size_t)(at - yaml_text(s, &len));
+		yaml_edit_splice(&h->edit, start, start + strlen(old), name);
 		return;
 	}
-	buf_printf(&whole, KUBEADM_GROUP "%s", name);
-	yaml_edit_splice(&h->edit, yaml_content_start(s, n), n->end, buf_str(&whole));
+	buf_printf(&whole, "\"" KUBEADM_GROUP "%s\"", name);
+	yaml_edit_splice(&h->edit, start, n->end, buf_str(&whole));
 }
 
 static bool is_dropped(const struct kubeadm_table *t, enum kubeadm_kind kind)

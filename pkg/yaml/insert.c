@@ -246,6 +246,27 @@ static size_t behind_colon(const struct yaml_stream *s, const struct yaml_node *
 	return *found ? at + 1 : key->end;
 }
 
+/* Behind the comments that follow a map and are indented deeper than its keys: they speak of its
+ * last entry. */
+static size_t behind_own_comments(const struct yaml_stream *s, const struct yaml_node *map)
+{
+	size_t end = map->end, indent = (size_t)map->child->key->column - 1, at;
+
+	if (end && s->text[end - 1] != '\n')
+		end += strcspn(s->text + end, "\n");
+	for (at = end + (s->text[end] == '\n' && end && s->text[end - 1] != '\n'); s->text[at];) {
+		size_t blanks = strspn(s->text + at, " ");
+		bool own = s->text[at + blanks] == '#' && blanks > indent;
+
+		if (!own && !strchr("\r\n", s->text[at + blanks]))
+			break;
+		at += strcspn(s->text + at, "\n");
+		at += s->text[at] == '\n';
+		end = own ? at : end;
+	}
+	return end;
+}
+
 static int insert_entry(struct yaml_edit *e, const struct yaml_stream *s,
 			const struct yaml_node *map, const char *path, const struct yaml_new *v)
 {
@@ -258,7 +279,7 @@ static int insert_entry(struct yaml_edit *e, const struct yaml_stream *s,
 		insert_flow(e, s, map, &text);
 	} else {
 		add_block(&text, path, v, map->child->key->column - 1, &style);
-		insert_lines(e, s, map->end, &text, &style);
+		insert_lines(e, s, behind_own_comments(s, map), &text, &style);
 	}
 	return 0;
 }
