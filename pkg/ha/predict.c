@@ -47,12 +47,15 @@ static int notice_ms(const struct ha_timing *t, enum ha_event e)
 	return e == HA_API_HANGS ? ha_run_ms(t) + t->fall * 1000 + t->check_ms : 0;
 }
 
-/* After a network cut two nodes carry the VIP: the next advert makes one of them give it up.
+/* After a network cut two nodes carry the VIP, the healthy ones with a holder's bonus each: the next
+ * advert makes the one of lower priority give it up.
  * A node that returns takes nothing, or takes it from a holder that is there until then. */
 static struct ha_outage predict_return(const struct ha_timing *t, enum ha_event e,
 				       const enum ha_state *states, size_t npeers, int holder)
 {
-	return (struct ha_outage){ .holder = ha_holder(states, npeers, t->preempt ? -1 : holder),
+	bool keeps = e == HA_NODE_RETURNS && !t->preempt;
+
+	return (struct ha_outage){ .holder = ha_holder(states, npeers, keeps ? holder : -1),
 				   .max_ms = e == HA_NETWORK_MENDED ? t->advert_ms + HA_SLACK_MS :
 					     t->preempt ? HA_SLACK_MS : 0 };
 }

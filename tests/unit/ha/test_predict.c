@@ -87,6 +87,18 @@ static void without_a_healthy_node_there_is_no_end(void **state)
 	assert_int_equal(ha_predict(&t, HA_POWER_CUT, last, 3, 0).holder, 1);
 }
 
+/* Each has the bonus of a holder by then, so it does not matter which of the two was cut off. */
+static void of_two_holders_the_first_in_the_file_keeps_the_vip_when_the_network_is_mended(void **state)
+{
+	const struct ha_timing t = ha_timing_default(3);
+	const enum ha_state first_is_sick[] = { HA_API_DOWN, HA_HEALTHY, HA_HEALTHY };
+
+	(void)state;
+	for (int holder = 0; holder < 3; holder++)
+		assert_int_equal(predicted(3, HA_NETWORK_MENDED, 3, holder).holder, 0);
+	assert_int_equal(ha_predict(&t, HA_NETWORK_MENDED, first_is_sick, 3, 2).holder, 1);
+}
+
 static void a_preempting_node_takes_the_vip_back_from_a_living_holder(void **state)
 {
 	struct ha_timing t = ha_timing_default(3);
@@ -117,6 +129,7 @@ int main(void)
 		cmocka_unit_test(the_bounds_are_those_of_the_standard),
 		cmocka_unit_test(the_next_holder_is_the_one_that_the_arithmetic_names),
 		cmocka_unit_test(without_a_healthy_node_there_is_no_end),
+		cmocka_unit_test(of_two_holders_the_first_in_the_file_keeps_the_vip_when_the_network_is_mended),
 		cmocka_unit_test(a_preempting_node_takes_the_vip_back_from_a_living_holder),
 		cmocka_unit_test(every_event_has_a_name_and_words),
 	};
