@@ -32,6 +32,12 @@ static const char *name_of(const struct proof *p, int node)
 	return node < 0 ? "nobody" : p->inv->nodes[node].name;
 }
 
+/* What keepalived's check looks for: an API server that stops behind HAProxy moves nothing. */
+static bool has_haproxy(const struct proof *p)
+{
+	return p->inv->load_balancer == INV_LB_HAPROXY;
+}
+
 static int holder_after(const struct proof *p, const enum ha_state *states, int holder)
 {
 	return ha_holder(states, p->n, p->t.preempt ? -1 : holder);
@@ -73,14 +79,29 @@ static const char *failure(enum ha_state s)
 
 /* ---- for people ---- */
 
+static const char *failed_part(const struct proof *p, enum ha_state s)
+{
+	return s == HA_API_DOWN && has_haproxy(p) ? "haproxy" : failure(s);
+}
+
+static const char *event_text(const struct proof *p, enum ha_event e)
+{
+	if (has_haproxy(p) && e == HA_API_STOPS)
+		return "HAProxy stops";
+	return has_haproxy(p) && e == HA_API_HANGS ? "HAProxy hangs" : ha_event_text(e);
+}
+
 static void print_settings(const struct proof *p)
 {
 	const struct ha_timing *t = &p->t;
 
 	printf("VRRP version %d, virtual router %d, an advert every %d ms over %s\n", t->version,
 	       p->inv->vip.virtual_router_id, t->advert_ms, p->inv->vip.unicast ? "unicast" : "multicast");
-	printf("looks for the API server every %d ms; it has %d s for an answer, and is healthy again after %d good runs of %d s\n",
-	       t->check_ms, t->fall, t->rise, ha_run_ms(t) / 1000);
+	printf("looks for %s every %d ms; it has %d s for an answer, and is healthy again after %d good run%s of %d s\n",
+	       has_haproxy(p) ? "HAProxy" : "the API server", t->check_ms, t->fall, t->rise, t->rise == 1 ? "" : "s",
+	       ha_run_ms(t) / 1000);
+	if (has_haproxy(p))
+		puts("when an API server stops, the HAProxy of each node passes it over, and the virtual IP stays where it is");
 	puts(t->preempt ? "the first healthy node takes the virtual IP back" :
 			  "whoever holds the virtual IP keeps it while it is healthy");
 }
@@ -103,7 +124,7 @@ static void print_events(const struct proof *p)
 	for (int e = 0; e < HA_EVENTS; e++) {
 		struct ha_outage o = ha_predict(&p->t, (enum ha_event)e, healthy, p->n, 0);
 
-		printf("%-24s %-16s %-16s ", ha_event_text((enum ha_event)e), name_of(p, 0), name_of(p, o.holder));
+		printf("%-24s %-16s %-16s ", event_text(p, (enum ha_event)e), name_of(p, 0), name_of(p, o.holder));
 		if (o.max_ms == HA_UNTIL_MENDED)
 			puts("until it is mended");
 		else
@@ -122,9 +143,9 @@ static void print_combinations(const struct proof *p)
 	while (next_combination(&c, p->n)) {
 		auto_free char *text = NULL;
 
-		if ((c.a == c.b ? asprintf(&text, "%s of %s", failure(c.states[c.a]), name_of(p, (int)c.a)) :
-				  asprintf(&text, "%s of %s, %s of %s", failure(c.states[c.a]), name_of(p, (int)c.a),
-					   failure(c.states[c.b]), name_of(p, (int)c.b))) < 0)
+		if ((c.a == c.b ? asprintf(&text, "%s of %s", failed_part(p, c.states[c.a]), name_of(p, (int)c.a)) :
+				  asprintf(&text, "%s of %s, %s of %s", failed_part(p, c.states[c.a]), name_of(p, (int)c.a),
+					   failed_part(p, c.states[c.b]), name_of(p, (int)c.b))) < 0)
 			abort();
 		printf("%-34s", text);
 		for (size_t i = 0; i < p->n; i++)
@@ -150,7 +171,8 @@ static json_t *json_settings(const struct proof *p)
 {
 	const struct ha_timing *t = &p->t;
 
-	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b}", "address", p->inv->vip.address, "vrrpVersion",
+	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b}", "address", p->inv->vip.address,
+			 "checked", has_haproxy(p) ? "haproxy" : "apiServer", "vrrpVersion",
 			 t->version, "virtualRouterID", p->inv->vip.virtual_router_id, "advertIntervalMs", t->advert_ms,
 			 "checkIntervalMs", t->check_ms, "fall", t->fall, "rise", t->rise, "preempt", t->preempt,
 			 "unicast", p->inv->vip.unicast);

@@ -26,5 +26,11 @@ sed '/beta/d;/gamma/d' hactl.yaml >one.yaml
 hactl config explain vip -c one.yaml | grep -Eq '^power cut +alpha +nobody +until it is mended$' || die "one node fails over"
 echo 'vip: {password: s3cret}' | cat hactl.yaml - >password.yaml
 hactl config explain vip -c password.yaml | grep -q '^VRRP version 2, .* 1000 ms' || die "a password needs version 2"
+sed 's/^endpoint: .*/endpoint: 192.0.2.9:8443\nloadBalancer: haproxy/' hactl.yaml >haproxy.yaml
+hactl config explain vip -c haproxy.yaml >text
+grep -q '^looks for HAProxy every 200 ms' text || die "what is checked is not told"
+grep -Eq '^HAProxy stops +alpha +beta +474 to 974 ms$' text || die "HAProxy may stop"
+! grep -q '^the API server' text || die "an API server behind HAProxy moves the virtual IP"
+hactl config explain vip -c haproxy.yaml -o json | grep -q '"checked":"haproxy"' || die "scripts are not told what is checked"
 echo 'vip: {provider: none}' | cat hactl.yaml - >none.yaml
 fails 3 "hactl: vip.provider of none.yaml is not keepalived: what the virtual IP does is not hactl's to tell" hactl config explain vip -c none.yaml
