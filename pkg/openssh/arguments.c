@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "openssh/master.h"
@@ -66,11 +67,72 @@ static int add_host_key(const struct ssh_options *o, const struct openssh_purpos
 	return add_known_hosts(argv, p->known_hosts ? one : o->known_hosts, err);
 }
 
-static int add_route(const struct ssh_options *o, struct strs *argv, struct err *err)
+static int add_line(const char *word, const char *value, struct buf *text, struct err *err)
 {
-	if (o->config_file) {
+	buf_puts(text, word);
+	if (quote(value, text, err) < 0)
+		return -1;
+	buf_puts(text, "\n");
+	return 0;
+}
+
+/* The files that say which host keys of bastions to believe. */
+static int add_bastions_hosts(const struct ssh_options *o, struct buf *text, struct err *err)
+{
+	auto_strs struct strs all = STRS_INIT;
+
+	for (const struct ssh_options *via = o->via; via; via = via->via)
+		for (const char *const *f = via->known_hosts; f && *f; f++)
+			if (!strs_has(&all, *f))
+				strs_add(&all, *f);
+	if (!all.n)
+		return 0;
+	buf_puts(text, "GlobalKnownHostsFile none\nUserKnownHostsFile");
+	for (size_t i = 0; i < all.n; i++) {
+		buf_puts(text, " ");
+		if (quote(all.v[i], text, err) < 0)
+			return -1;
+	}
+	buf_puts(text, "\n");
+	return 0;
+}
+
+static int add_includes(const struct ssh_options *o, struct buf *text, struct err *err)
+{
+	if (!o->config_file) {
+		buf_puts(text, "Include ~/.ssh/config /etc/ssh/ssh_config\n");
+	} else if (strcmp(o->config_file, "none") != 0) {
+		auto_free char *path = realpath(o->config_file, NULL);
+
+		if (!path)
+			return err_errno(err, "%s", o->config_file);
+		return add_line("Include ", path, text, err);
+	}
+	return 0;
+}
+
+/* The first that is said counts, so that a lax configuration does not matter. */
+int openssh_config(const struct ssh_options *o, struct buf *text, struct err *err)
+{
+	if (!o->via && (!o->jump || !strcmp(o->jump, "none")))
+		return 0;
+	buf_puts(text, "StrictHostKeyChecking yes\nUpdateHostKeys no\n");
+	if (add_bastions_hosts(o, text, err) < 0 || add_includes(o, text, err) < 0)
+		return -1;
+	for (const char *const *f = o->identity_files; f && *f; f++)
+		if (add_line("IdentityFile ", *f, text, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int add_route(const struct ssh_options *o, const struct openssh_purpose *p, struct strs *argv,
+		     struct err *err)
+{
+	const char *config = p->config ? p->config : o->config_file;
+
+	if (config) {
 		strs_add(argv, "-F");
-		strs_add(argv, o->config_file);
+		strs_add(argv, config);
 	}
 	if (!o->jump)
 		return 0;
@@ -168,7 +230,7 @@ int openssh_arguments(const struct ssh_options *o, const struct openssh_purpose 
 		add_option(argv, always[i]);
 	add_alive(o, argv);
 	add_purpose(p, argv);
-	if (add_route(o, argv, err) < 0 || add_login(o, argv, err) < 0 ||
+	if (add_route(o, p, argv, err) < 0 || add_login(o, argv, err) < 0 ||
 	    add_host_key(o, p, argv, err) < 0)
 		return -1;
 	if (o->port) {

@@ -30,7 +30,7 @@ static int ask(const struct openssh_master *m, const struct ssh_options *o, int6
 	struct openssh_process p = OPENSSH_PROCESS_INIT;
 	auto_strs struct strs argv = STRS_INIT;
 	int64_t until = clock_ms() + LEAST_MS > deadline_ms ? clock_ms() + LEAST_MS : deadline_ms;
-	const struct openssh_purpose purpose = { .known_hosts = m->known_hosts,
+	const struct openssh_purpose purpose = { .config = m->config, .known_hosts = m->known_hosts,
 						 .timeout_ms = (int)(until - clock_ms()) };
 	int rc = openssh_arguments(o, &purpose, &argv, err);
 

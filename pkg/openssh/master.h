@@ -25,6 +25,7 @@ struct openssh_master {
 	struct remote remote; /* first: a remote is cast to it */
 	char *name;           /* user@host:port, for messages */
 	char *path;           /* of the control socket; NULL before the keeper has been asked */
+	char *config;         /* for it and for those to bastions; NULL: that of the options */
 	char *known_hosts;    /* with the one key that is taken; NULL: those of the options count */
 	struct openssh_process ssh;
 	struct openssh_tunnel *tunnels;
@@ -53,10 +54,13 @@ int openssh_keeper_main(const char *dir);
 /* arguments.c: all of the command line; names are freed with it. */
 struct openssh_purpose {
 	const char *control_path; /* to be a master; NULL: connect, and tell the host's key */
+	const char *config;       /* this file is read; NULL: that of the options */
 	const char *known_hosts;  /* only this file counts; NULL: those of the options */
 	bool ask;                 /* prompts are answered */
 	int timeout_ms;
 };
+/* What holds for bastions too, to which no argument is handed on; empty when there are none. */
+int openssh_config(const struct ssh_options *o, struct buf *text, struct err *err);
 int openssh_arguments(const struct ssh_options *o, const struct openssh_purpose *p,
 		      struct strs *argv, struct err *err);
 

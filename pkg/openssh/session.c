@@ -70,6 +70,8 @@ static void master_close(struct remote *r)
 	openssh_unhold(r);
 	openssh_tunnels_end(m);
 	openssh_end(&m->ssh);
+	if (m->config)
+		unlink(m->config);
 	if (m->known_hosts)
 		unlink(m->known_hosts);
 	if (m->path)
@@ -77,6 +79,7 @@ static void master_close(struct remote *r)
 	buf_release(&m->ssh.said);
 	remote_release(&m->remote);
 	free(m->path);
+	free(m->config);
 	free(m->known_hosts);
 	free(m->name);
 	free(m);
@@ -101,6 +104,7 @@ static int start(struct attempt *a, struct err *err)
 {
 	const struct openssh_purpose purpose = {
 		.control_path = a->m->path,
+		.config = a->m->config,
 		.known_hosts = a->m->known_hosts,
 		.ask = a->prompts != NULL,
 		.timeout_ms = (int)(a->deadline_ms - clock_ms()),
@@ -187,6 +191,19 @@ static int pin(struct openssh_master *m, const char *key, struct err *err)
 	return file_write(m->known_hosts, line, strlen(line), 0600, err);
 }
 
+/* The line of ssh's that names the host; of bastions nothing else is known. */
+static void find_words(const struct buf *said, struct buf *words)
+{
+	const char *end = strstr(buf_str(said), " and you have requested strict checking"), *at = end;
+
+	while (at && at > buf_str(said) && at[-1] != '\n')
+		at--;
+	if (end)
+		buf_add(words, at, (size_t)(end - at));
+	else
+		frame_last_lines(said, words);
+}
+
 /* 1: try again. */
 static int judge_host_key(struct attempt *a, struct err *err)
 {
@@ -199,9 +216,9 @@ static int judge_host_key(struct attempt *a, struct err *err)
 		*a->o->untrusted = true;
 	if (rc < 0)
 		return -1;
-	frame_last_lines(&a->m->ssh.said, &words);
-	return err_set(err, ERR_CONNECT, "%s: ssh does not trust its host key: %s", a->m->name,
-		       buf_str(&words));
+	find_words(&a->m->ssh.said, &words);
+	return err_set(err, ERR_CONNECT, "%s: ssh does not trust %s: %s", a->m->name,
+		       a->m->config ? "a host key on the way" : "its host key", buf_str(&words));
 }
 
 /* ssh has ended before it was ready.  1: try again. */
@@ -237,11 +254,24 @@ static int open_prompts(struct attempt *a, struct err *err)
 	return a->prompts ? 0 : -1;
 }
 
+static int write_config(const struct attempt *a, struct err *err)
+{
+	auto_buf struct buf text = BUF_INIT;
+
+	if (openssh_config(a->o, &text, err) < 0)
+		return -1;
+	if (!text.len)
+		return 0;
+	if (asprintf(&a->m->config, "%s.conf", a->m->path) < 0)
+		abort();
+	return file_write(a->m->config, text.data, text.len, 0600, err);
+}
+
 static int try_until_ready(struct attempt *a, struct err *err)
 {
 	int rc = 1;
 
-	if (openssh_keeper_join(&a->m->path, err) < 0 || open_prompts(a, err) < 0 ||
+	if (openssh_keeper_join(&a->m->path, err) < 0 || write_config(a, err) < 0 || open_prompts(a, err) < 0 ||
 	    (a->o->host_key && pin(a->m, a->o->host_key, err) < 0))
 		return -1;
 	for (a->number = 0; rc > 0; a->number++) {
