@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -45,6 +46,23 @@ static int tell(struct steps_run *run, void *data, struct err *err)
 	return 0;
 }
 
+/* Without what is ignored here: a pipe's end is to end it. */
+static int start(char **words, pid_t *pid)
+{
+	posix_spawnattr_t attr;
+	sigset_t usual;
+	int rc;
+
+	sigemptyset(&usual);
+	sigaddset(&usual, SIGPIPE);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &usual);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	rc = posix_spawnp(pid, words[0], NULL, &attr, words, environ);
+	posix_spawnattr_destroy(&attr);
+	return rc;
+}
+
 /* With one: it runs while the lock is held. */
 static int hold(struct steps_run *run, void *data, struct err *err)
 {
@@ -54,7 +72,7 @@ static int hold(struct steps_run *run, void *data, struct err *err)
 
 	if (!run->held)
 		return err_set(err, ERR_CONNECT, "no control-plane node can be reached");
-	rc = posix_spawnp(&pid, words[0], NULL, NULL, words, environ);
+	rc = start(words, &pid);
 	if (rc)
 		return err_set(err, ERR_FAILED, "%s: %s", words[0], strerror(rc));
 	while (waitpid(pid, &status, 0) < 0)

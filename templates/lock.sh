@@ -1,6 +1,6 @@
 # Holds the lock of this node for as long as a line comes on stdin at least every 15 seconds.
 # In: who (one line, for others).  What runs meanwhile, kubeadm above all, does not inherit it.
-umask 022
+umask 077 # whoever can read it can lock it
 exec 9>>/run/hactl.lock || exit 2
 if ! flock -n 9; then
 	printf '\n%s busy\n' "$hactl_nonce"
