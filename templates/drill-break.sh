@@ -9,7 +9,7 @@ if ! mkdir "$dir" 2>/dev/null; then
 	exit 1
 fi
 broken=no
-trap '[ $broken = yes ] || { [ ! -f "$dir/undo" ] || sh "$dir/undo"; rm -rf "$dir"; }' EXIT
+trap '[ $broken = yes ] || { exec 9>&-; [ ! -f "$dir/undo" ] || sh "$dir/undo"; rm -rf "$dir"; }' EXIT
 
 # The interfaces whose cable is pulled: of the node's address and of the virtual IP.
 interfaces=$({ ip -o addr show to "$address"; ip -o addr show to "$vip"; } | awk '$2 != "lo" { print $2 }' | sort -u | tr '\n' ' ')
@@ -119,6 +119,13 @@ WantedBy=multi-user.target
 U
 	systemctl -q enable hactl-drill-boot.service
 }
+
+# Undoing waits from here on.  Where this took so long that it came first, it stays so.
+late="this took so long that it was undone before"
+[ -d "$dir" ] || { echo "$late" >&2; exit 1; }
+exec 9>>"$dir/lock"
+flock 9
+[ -f "$dir/undo" ] || { echo "$late" >&2; exit 1; }
 
 case $what in
 stop)
