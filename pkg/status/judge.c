@@ -35,6 +35,8 @@ static void judge_control_plane(struct status *st, const struct status_node *n)
 		strs_printf(&st->problems, "%s: its etcd was not asked: %s", name, n->etcd_reply.why ? n->etcd_reply.why : "");
 	if (steps_uses_keepalived(st->run) && !f->keepalived_active)
 		strs_printf(&st->problems, "%s: keepalived does not run; 'systemctl start keepalived' on it, or 'hactl apply'", name);
+	if (steps_uses_haproxy(st->run) && !f->haproxy_active)
+		strs_printf(&st->problems, "%s: HAProxy does not run; 'systemctl start haproxy' on it, or 'hactl apply'", name);
 }
 
 static void judge_node(struct status *st, const struct status_node *n)

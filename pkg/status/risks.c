@@ -101,6 +101,17 @@ static void risk_keepalived(struct status *st)
 		strs_printf(&st->risks, "the VIP: keepalived runs on %s alone, nobody would take over", last);
 }
 
+static void risk_haproxy(struct status *st)
+{
+	for (size_t i = 0; i < st->n; i++) {
+		const struct status_node *n = &st->nodes[i];
+		const struct facts *f = &n->step->facts;
+
+		if (n->ssh.answer == STATUS_OK && n->inv->control_plane && f->haproxy_active && !f->haproxy_enabled)
+			strs_printf(&st->risks, "%s: HAProxy will not start with the machine; 'systemctl enable haproxy'", n->inv->name);
+	}
+}
+
 /* ---- kubelets that would go down with one node ---- */
 
 /* "https://10.0.0.9:6443/x" -> "10.0.0.9"; caller frees. */
@@ -213,6 +224,8 @@ void status_judge_risks(struct status *st)
 	risk_balancer(st);
 	if (steps_uses_keepalived(st->run))
 		risk_keepalived(st);
+	if (steps_uses_haproxy(st->run))
+		risk_haproxy(st);
 	risk_kubelets(st);
 	risk_hosts(st);
 	risk_workers(st);

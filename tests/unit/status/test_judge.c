@@ -132,6 +132,22 @@ static void two_holders_and_none_are_problems_of_their_own(void **state)
 	end(none);
 }
 
+static void an_haproxy_that_stopped_is_a_problem_and_one_that_does_not_start_a_risk(void **state)
+{
+	struct cluster *c = healthy(3);
+
+	(void)state;
+	c->inv.load_balancer = INV_LB_HAPROXY;
+	for (int i = 0; i < 3; i++)
+		c->steps[i].facts.haproxy_active = c->steps[i].facts.haproxy_enabled = true;
+	c->steps[1].facts.haproxy_active = false;
+	c->steps[2].facts.haproxy_enabled = false;
+	status_judge(&c->st);
+	assert_said(&c->st.problems, "m2: HAProxy does not run", NULL);
+	assert_said(&c->st.risks, "m3: HAProxy will not start with the machine", NULL);
+	end(c);
+}
+
 static void a_holder_that_was_not_reached_may_be_the_one(void **state)
 {
 	struct cluster *c = healthy(3);
@@ -301,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_healthy_cluster_of_three_has_neither_problems_nor_risks),
 		cmocka_unit_test(two_holders_and_none_are_problems_of_their_own),
+		cmocka_unit_test(an_haproxy_that_stopped_is_a_problem_and_one_that_does_not_start_a_risk),
 		cmocka_unit_test(a_holder_that_was_not_reached_may_be_the_one),
 		cmocka_unit_test(a_node_that_is_down_is_named_and_so_is_what_is_left),
 		cmocka_unit_test(lost_quorum_is_said_once_with_the_numbers),
