@@ -41,7 +41,7 @@ refuses 2 "without a terminal it wants --yes" "--yes" -- hactl drill --config "$
 state >"$W/before"
 
 # ---- every scenario; a busy machine may be over the budget, so that is set high
-scenarios_run() { drill --yes -o json --budget 1h --report "$W/drill.html" >"$W/drill.json"; }
+scenarios_run() { drill --yes -o json --budget 3600s --report "$W/drill.html" >"$W/drill.json"; }
 holds "each scenario is run" scenarios_run
 scenario() { python3 - "$W/drill.json" "$@" <<'P'
 import json, sys
