@@ -4,10 +4,12 @@
 set -eu
 umask 077
 dir=/run/hactl-drill
-if ! mkdir "$dir" 2>/dev/null; then
+if [ -f "$dir/undo" ]; then
 	echo "an earlier drill is not undone here; 'sh $dir/undo' on this node does it" >&2
 	exit 1
 fi
+rm -rf "$dir" # of one that broke off before it had broken anything
+mkdir "$dir"
 broken=no
 trap '[ $broken = yes ] || { exec 9>&-; [ ! -f "$dir/undo" ] || sh "$dir/undo"; rm -rf "$dir"; }' EXIT
 

@@ -2,7 +2,7 @@
 yes_if() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
 echo "keepalived=$(yes_if systemctl -q is-active keepalived)"
 echo "holds=$([ -n "$(ip -o addr show to "$vip" 2>/dev/null)" ] && echo yes || echo no)"
-echo "drill=$(yes_if test -e /run/hactl-drill)"
+echo "drill=$(yes_if test -e /run/hactl-drill/undo)"
 # etcd as kubeadm runs it tells on a plain local port whether it leads.
 url=$(sed -n 's/.*--listen-metrics-urls=\([^,]*\).*/\1/p' /etc/kubernetes/manifests/etcd.yaml 2>/dev/null)
 leads=

@@ -27,10 +27,10 @@ done
 sed -i '1i MENDING=yes; export MENDING' mend
 PATH=$work/bin:$PATH
 
-# late WHAT SLOW: breaks WHAT while the tool that is called like SLOW takes too long.
+# late WHAT SLOW [FOLDER]: breaks WHAT while the tool that is called like SLOW takes too long; FOLDER is there before.
 late() {
 	rm -rf run manifests calls
-	mkdir manifests
+	mkdir manifests ${3-}
 	echo 'kind: Pod' >manifests/kube-apiserver.yaml
 	: >calls
 	echo "$2" >slow
@@ -46,6 +46,15 @@ late api 'no tool'
 [ "$status" = 0 ] && [ -e manifests/.hactl-drill-kube-apiserver.yaml ] || die "nothing is broken: $(cat errors)"
 sh mend
 [ -e manifests/kube-apiserver.yaml ] && [ ! -e run ] || die "it is not mended"
+
+late api 'no tool' run
+[ "$status" = 0 ] && sh mend || die "in the way of a drill that broke off before it broke anything: $(cat errors)"
+
+late api 'no tool'
+status=0
+sh break 2>errors || status=$?
+[ "$status" = 1 ] && grep -q 'an earlier drill is not undone' errors && [ -e manifests/.hactl-drill-kube-apiserver.yaml ] || die "two at a time"
+sh mend
 
 for slow in 'systemd-run' 'systemctl -q is-active hactl'; do
 	late api "$slow"
