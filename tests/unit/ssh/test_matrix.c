@@ -174,6 +174,14 @@ static void servers_are_reached_or_what_is_missing_is_told(void **state)
 	}
 }
 
+/* libssh2 1.10 loses 51 bytes with each key exchange that fails, and with each one that the server asks
+ * for later; nothing of ours can free them. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libssh2.so\n";
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
