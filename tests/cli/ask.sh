@@ -16,7 +16,7 @@ pam=yes
 listen() {
 	port=$((20000 + ($$ + $1 * 997) % 10000))
 	printf '%s\n' "Port $port" 'ListenAddress 127.0.0.1' 'ListenAddress 127.0.0.2' "HostKey $work/host" \
-		"AuthorizedKeysFile $work/authorized_keys" 'StrictModes no' "UsePAM $pam" "PidFile $work/pid" \
+		"AuthorizedKeysFile $work/authorized_keys" 'StrictModes no' 'SetEnv SHLVL=2' "UsePAM $pam" "PidFile $work/pid" \
 		'PermitRootLogin yes' 'PasswordAuthentication no' 'KbdInteractiveAuthentication no' >sshd_config
 	$sshd -f "$work/sshd_config" -E "$work/log" || return 1
 	for i in 1 2 3 4 5 6 7 8 9 10; do

@@ -34,6 +34,7 @@ serve() {
 			PasswordAuthentication no
 			UsePAM $([ "$(id -u)" = 0 ] && echo no || echo yes)
 			PidFile none
+			SetEnv SHLVL=2
 		END
 		/usr/sbin/sshd -D -f "$work/sshd_config.$1" -E "$work/log.$1" &
 		servers="$servers $!"

@@ -31,6 +31,7 @@ for try in 1 2 3 4 5 6 7 8; do
 		PasswordAuthentication no
 		UsePAM $([ "$(id -u)" = 0 ] && echo no || echo yes)
 		PidFile none
+		SetEnv SHLVL=2
 	END
 	/usr/sbin/sshd -D -f "$work/sshd_config" -E "$work/log" &
 	sshd=$!

@@ -21,6 +21,7 @@ AuthorizedKeysFile $work/id.pub
 StrictModes no
 UsePAM $([ "$(id -u)" = 0 ] && echo no || echo yes)
 PidFile none
+SetEnv SHLVL=2
 LogLevel DEBUG
 MaxStartups 100
 PermitRootLogin yes

@@ -14,6 +14,7 @@ AuthorizedKeysFile $work/authorized_keys
 StrictModes no
 UsePAM $([ "$(id -u)" = 0 ] && echo no || echo yes)
 PidFile none
+SetEnv SHLVL=2
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin yes

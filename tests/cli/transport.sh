@@ -35,6 +35,7 @@ serve() {
 			PasswordAuthentication no
 			UsePAM $([ "$(id -u)" = 0 ] && echo no || echo yes)
 			PidFile none
+			SetEnv SHLVL=2
 		END
 		/usr/sbin/sshd -D -f "$work/sshd_config.$port" -E "$work/log" &
 		servers="$servers $!"

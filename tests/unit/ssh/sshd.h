@@ -109,7 +109,8 @@ static inline void sshd_prepare(struct sshd *d)
 	       d->dir);
 }
 
-/* extra: more lines of sshd_config, which win as the first do. */
+/* extra: more lines of sshd_config, which win as the first do.  SHLVL keeps bash from reading the
+ * .bashrc of whoever runs the tests, which may say things. */
 static inline void sshd_start(struct sshd *d, const char *extra)
 {
 	auto_free char *config = sshd_path(d, "sshd_config"), *log = sshd_path(d, "log");
@@ -120,7 +121,8 @@ static inline void sshd_start(struct sshd *d, const char *extra)
 	buf_printf(&text,
 		   "%s\nListenAddress 127.0.0.1:%d\nHostKey %s/host_ed25519\nHostKey %s/host_ecdsa\n"
 		   "AuthorizedKeysFile %s/authorized_keys\nStrictModes no\nUsePAM %s\nPidFile none\n"
-		   "PermitRootLogin yes\nPasswordAuthentication no\n%s\n",
+		   "PermitRootLogin yes\nPasswordAuthentication no\n"
+		   "SetEnv SHLVL=2\n%s\n",
 		   extra ? extra : "", d->port, d->dir, d->dir, d->dir,
 		   getuid() ? "yes" : "no", /* without PAM, an sshd not run by root takes all for locked */
 		   extra && strstr(extra, "MaxStartups") ? "" : "MaxStartups 100"); /* here the last wins */
