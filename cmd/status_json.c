@@ -137,7 +137,8 @@ static json_t *vip(const struct status *st)
 	for (size_t i = 0; i < st->n; i++)
 		if (st->nodes[i].holds_vip)
 			json_array_append_new(holders, json_string(st->nodes[i].inv->name));
-	return json_pack("{s:o, s:o}", "address", text(st->inv->vip.address), "holders", holders);
+	return json_pack("{s:o, s:o, s:o}", "address", text(st->inv->vip.address), "second", text(st->inv->vip.second),
+			 "holders", holders);
 }
 
 static bool runs(const struct status *st, uint64_t id)

@@ -1,5 +1,5 @@
 # What hactl wants to know of a node, in one go: lines of key=value, values without newlines.
-# In: vip, endpoint_host, pki_dir, pki_files, keepalived_dir.  It changes nothing.
+# In: vip, second_vip, endpoint_host, pki_dir, pki_files, keepalived_dir.  It changes nothing.
 put() { printf '%s=%s\n' "$1" "$2"; }
 put clock_begin "$(date +%s.%N)"
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -10,15 +10,16 @@ work=$(mktemp -d) || { echo "cannot make a temporary directory" >&2; exit 1; }
 trap 'rm -rf "$work"' EXIT
 { have kubeadm && kubeadm version -o short; } >"$work/kubeadm" 2>/dev/null &
 { have kubelet && kubelet --version; } >"$work/kubelet" 2>/dev/null &
-if [ -n "$vip" ] && have ping; then
-	# -W 1: a VIP that nobody holds costs this second, one that answers nothing.
-	# A host that drops echo requests still answers ARP: it leaves a link-layer address.  What is remembered
-	# of one that is gone would look the same, so it is forgotten first.
-	{ ip neigh flush to "$vip" >/dev/null 2>&1; ping -n -c 1 -W 1 "$vip" >/dev/null || ip neigh show to "$vip" | grep -q lladdr && echo yes || echo no
-	} >"$work/answers" 2>/dev/null &
-elif [ -n "$vip" ]; then
-	echo unknown >"$work/answers"
-fi
+# -W 1: an address that nobody holds costs this second, one that answers nothing.
+# A host that drops echo requests still answers ARP: it leaves a link-layer address.  What is remembered
+# of an earlier holder does not count.
+answers() {
+	have ping || { echo unknown; return; }
+	ip neigh flush to "$1" >/dev/null 2>&1
+	ping -n -c 1 -W 1 "$1" >/dev/null || ip neigh show to "$1" | grep -q lladdr && echo yes || echo no
+}
+[ -z "$vip" ] || answers "$vip" >"$work/answers" 2>/dev/null &
+[ -z "$second_vip" ] || answers "$second_vip" >"$work/second_answers" 2>/dev/null &
 case $endpoint_host in
 '' | *:*) ;;
 *[!0-9.]*) { getent ahosts "$endpoint_host" | awk '{ print $1 }' | sort -u; } >"$work/endpoint" 2>/dev/null & ;;
@@ -96,6 +97,7 @@ wait
 put kubeadm "$(cat "$work/kubeadm")"
 put kubelet "$(sed 's/^Kubernetes //' "$work/kubelet")"
 put vip_answers "$(cat "$work/answers" 2>/dev/null)"
+put second_vip_answers "$(cat "$work/second_answers" 2>/dev/null)"
 [ ! -f "$work/endpoint" ] || put endpoint_addresses "$(tr '\n' ' ' <"$work/endpoint")"
 # Last, so that it is close to the moment the answer arrives.
 put clock "$(date +%s.%N)"

@@ -100,6 +100,7 @@ static void find_holders(struct status *st)
 		if (n->ssh.answer != STATUS_OK || !n->inv->control_plane)
 			continue;
 		n->holds_vip = facts_addr(&n->step->facts, st->inv->vip.address) != NULL;
+		n->holds_second = st->inv->vip.second && facts_addr(&n->step->facts, st->inv->vip.second);
 		st->holders = (st->holders < 0 ? 0 : st->holders) + n->holds_vip;
 	}
 }

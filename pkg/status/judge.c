@@ -95,6 +95,20 @@ static void judge_vip(struct status *st)
 			    steps_uses_keepalived(st->run) ? "; 'journalctl -u keepalived' on them tells why" : "");
 }
 
+/* keepalived moves both at once; one of them alone was lost or added by somebody else. */
+static void judge_second_vip(struct status *st)
+{
+	for (size_t i = 0; i < st->n && st->inv->vip.second; i++) {
+		const struct status_node *n = &st->nodes[i];
+		const char *has = n->holds_vip ? st->inv->vip.address : st->inv->vip.second;
+		const char *lacks = n->holds_vip ? st->inv->vip.second : st->inv->vip.address;
+
+		if (n->holds_vip != n->holds_second)
+			strs_printf(&st->problems, "%s: holds the VIP %s without %s; 'systemctl restart keepalived' there",
+				    n->inv->name, has, lacks);
+	}
+}
+
 /* More nodes may be in etcd's list than in hactl.yaml, and the other way round. */
 static void judge_members(struct status *st)
 {
@@ -140,6 +154,7 @@ void status_judge(struct status *st)
 	if (!st->has_cluster || !st->reached)
 		return;
 	judge_vip(st);
+	judge_second_vip(st);
 	if (st->endpoint.answer == STATUS_BAD)
 		strs_printf(&st->problems, "the endpoint %s: %s", st->inv->endpoint, st->endpoint.why);
 	judge_members(st);

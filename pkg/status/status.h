@@ -38,7 +38,7 @@ struct status_node {
 	char *hosts[4];              /* what may tell the machine below it; NULL or "" when it does not */
 	struct status_cert *certs;
 	size_t ncerts;
-	bool holds_vip;
+	bool holds_vip, holds_second; /* the VIP, the one of the other family */
 	enum status_conf keepalived_conf;
 	struct status_reply api;     /* its own API server */
 	struct status_reply etcd_reply;

@@ -195,6 +195,7 @@ static const struct key {
 	{ "kubeadm", FUNCTION, 0, NULL, parse_kubeadm },
 	{ "kubelet", TEXT, offsetof(struct facts, kubelet), NULL, NULL },
 	{ "vip_answers", TEXT, offsetof(struct facts, vip_answers), NULL, NULL },
+	{ "second_vip_answers", TEXT, offsetof(struct facts, second_vip_answers), NULL, NULL },
 	{ "endpoint_addresses", TEXT, offsetof(struct facts, endpoint_addresses), NULL, NULL },
 	{ "clock_begin", FUNCTION, 0, NULL, parse_clock_begin },
 	{ "clock", FUNCTION, 0, NULL, parse_clock },
@@ -274,6 +275,7 @@ int facts_gather(struct remote *r, const struct facts_ask *ask, struct facts *f,
 	auto_free char *files = strs_join(ask->pki_files, " ");
 	const struct remote_var vars[] = {
 		{ "vip", ask->vip ? ask->vip : "" },
+		{ "second_vip", ask->second_vip ? ask->second_vip : "" },
 		{ "endpoint_host", ask->endpoint_host },
 		{ "pki_dir", ask->pki_dir },
 		{ "pki_files", files },

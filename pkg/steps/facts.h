@@ -29,7 +29,7 @@ struct facts {
 	char *keepalived_conf_path; /* keepalived.conf, or a file of our own that somebody else's includes */
 	bool keepalived_conf_packaged; /* keepalived.conf is as its package ships it */
 	int swaps;
-	char *vip_answers;        /* yes, no, unknown, or "" when there is none to ask for */
+	char *vip_answers, *second_vip_answers; /* yes, no, unknown, or "" when there is none to ask for */
 	char *endpoint_addresses; /* of an endpoint that is a name, as this node knows them; or NULL */
 	struct facts_addr *addrs;
 	size_t naddrs;
@@ -52,7 +52,7 @@ struct facts {
 };
 
 struct facts_ask {
-	const char *vip;     /* may be NULL */
+	const char *vip, *second_vip; /* may be NULL */
 	const char *endpoint_host;
 	const char *pki_dir;
 	const struct strs *pki_files; /* names below pki_dir */

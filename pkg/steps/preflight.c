@@ -211,6 +211,18 @@ const struct facts_addr *steps_vip_neighbour(const struct steps_node *n)
 	return NULL;
 }
 
+/* The second VIP goes to the same interface. */
+static void check_second_vip(struct steps_node *n)
+{
+	const struct inventory *inv = n->run->inv;
+	const struct facts_addr *own = steps_vip_neighbour(n);
+	const char *interface = inv->vip.interface ? inv->vip.interface : own ? own->interface : NULL;
+
+	if (inv->vip.second && interface && !inv->vip.second_prefix && !steps_second_vip_neighbour(n, interface))
+		PROBLEM(n, "give the interface one, or the VIP its own prefix length: vip.address: [..., ADDRESS/LEN]",
+			"interface '%s' has no address in the subnet of the VIP %s", interface, inv->vip.second);
+}
+
 static void check_vip(struct steps_node *n)
 {
 	const struct inventory *inv = n->run->inv;
@@ -263,25 +275,34 @@ static void check_foreign_files(struct steps_node *n)
 }
 
 /* A VIP that answers although none of our nodes carries it belongs to somebody else. */
-static void check_vip_free(struct steps_run *run)
+static void check_free(struct steps_run *run, const char *vip, bool second)
 {
-	const char *vip = run->inv->vip.address;
 	struct steps_node *asked = NULL;
 	bool unknown = false;
 
 	for (size_t i = 0; i < run->n; i++) {
+		const struct facts *f = &run->nodes[i].facts;
+		const char *answer = second ? f->second_vip_answers : f->vip_answers;
+
 		if (!steps_seen(&run->nodes[i]))
 			continue;
-		if (facts_addr(&run->nodes[i].facts, vip))
+		if (facts_addr(f, vip))
 			return;
-		if (!strcmp(run->nodes[i].facts.vip_answers, "yes"))
+		if (!strcmp(answer, "yes"))
 			asked = &run->nodes[i];
-		unknown |= !strcmp(run->nodes[i].facts.vip_answers, "unknown");
+		unknown |= !strcmp(answer, "unknown");
 	}
 	if (unknown && !asked)
 		plan_warn(&run->plan, NULL, "whether the VIP %s is free was not checked everywhere: a node has no ping", vip);
 	if (asked && !run->api)
 		PROBLEM(asked, "choose a VIP that is free", "the VIP %s answers already, and none of the nodes holds it", vip);
+}
+
+static void check_vip_free(struct steps_run *run)
+{
+	check_free(run, run->inv->vip.address, false);
+	if (run->inv->vip.second)
+		check_free(run, run->inv->vip.second, true);
 }
 
 static void check_unique(struct steps_run *run)
@@ -378,10 +399,11 @@ static void check_node(struct steps_node *n)
 		check_newcomer(n);
 	else if (n->inv->control_plane && n != n->run->seed)
 		check_member(n);
-	if (vip)
+	if (vip) {
 		check_vip(n);
-	if (vip)
+		check_second_vip(n);
 		check_foreign_files(n);
+	}
 	if (vip && steps_uses_haproxy(n->run))
 		check_balancer(n);
 }

@@ -52,6 +52,9 @@ size_t steps_probe_ports(const struct steps_node *from, const struct steps_node 
 	}
 	if (from->inv->control_plane)
 		ports[n++] = KUBELET_PORT;
+	/* that the VIP leads to, whoever holds it */
+	if (to->inv->control_plane && steps_uses_haproxy(from->run) && from->run->inv->endpoint_port != k->bind_port)
+		ports[n++] = from->run->inv->endpoint_port;
 	return n;
 }
 

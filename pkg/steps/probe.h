@@ -28,7 +28,7 @@ struct steps_probe {
 	double write_ms, write_p99_ms; /* median, 99th percentile */
 };
 
-#define PROBE_PORTS 4
+#define PROBE_PORTS 5
 
 /* Tries all nodes that were seen; pairs that fail are tried once more. */
 void steps_try_network(struct steps_run *run);

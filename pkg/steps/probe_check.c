@@ -114,10 +114,12 @@ static void judge_port(struct steps_run *run, const struct steps_node *to, int p
 
 static void judge_ports(struct steps_run *run)
 {
-	const int ports[] = { run->kubeadm.bind_port, 2379, 2380, 10250 };
+	const int ports[PROBE_PORTS] = { run->kubeadm.bind_port, 2379, 2380, 10250, run->inv->endpoint_port };
+
+	size_t n = PROBE_PORTS - (run->inv->endpoint_port == run->kubeadm.bind_port);
 
 	for (size_t i = 0; i < run->n; i++)
-		for (size_t p = 0; p < sizeof(ports) / sizeof(*ports); p++)
+		for (size_t p = 0; p < n; p++)
 			judge_port(run, &run->nodes[i], ports[p]);
 }
 

@@ -237,6 +237,8 @@ int steps_resolve(struct steps_node *n, struct err *err) MUST_CHECK;
 
 /* The address that the VIP joins on its interface, or NULL. */
 const struct facts_addr *steps_vip_neighbour(const struct steps_node *n);
+/* The one in whose subnet the second VIP is, or NULL.  There must be a second VIP. */
+const struct facts_addr *steps_second_vip_neighbour(const struct steps_node *n, const char *interface);
 char *steps_foreign_files(const struct steps_node *n);
 bool steps_foreign_haproxy(const struct steps_node *n);
 

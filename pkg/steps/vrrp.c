@@ -24,21 +24,28 @@ static int usual_prefix(const char *address)
 	return strchr(address, ':') ? 64 : 24;
 }
 
-/* That of the interface's address in whose subnet the second VIP is. */
-static int second_prefix(const struct steps_run *run, const struct steps_node *n, const char *interface)
+const struct facts_addr *steps_second_vip_neighbour(const struct steps_node *n, const char *interface)
 {
-	const char *second = run->inv->vip.second;
+	const char *second = n->run->inv->vip.second;
 
-	if (!second || run->inv->vip.second_prefix)
-		return run->inv->vip.second_prefix;
-	for (size_t i = 0; n && interface && i < n->facts.naddrs; i++) {
+	for (size_t i = 0; i < n->facts.naddrs; i++) {
 		const struct facts_addr *a = &n->facts.addrs[i];
 
 		if (!strcmp(a->interface, interface) && !facts_same_address(a->address, second) &&
 		    facts_same_subnet(a->address, second, a->prefix))
-			return a->prefix;
+			return a;
 	}
-	return usual_prefix(second);
+	return NULL;
+}
+
+static int second_prefix(const struct steps_run *run, const struct steps_node *n, const char *interface)
+{
+	const struct facts_addr *a;
+
+	if (!run->inv->vip.second || run->inv->vip.second_prefix)
+		return run->inv->vip.second_prefix;
+	a = n && interface ? steps_second_vip_neighbour(n, interface) : NULL;
+	return a ? a->prefix : usual_prefix(run->inv->vip.second);
 }
 
 static void fill_peer(const struct steps_run *run, const struct inv_node *inv, struct ha_peer *peer)

@@ -132,6 +132,22 @@ static void two_holders_and_none_are_problems_of_their_own(void **state)
 	end(none);
 }
 
+static void a_node_with_one_of_two_vips_is_a_problem(void **state)
+{
+	struct cluster *both = healthy(3), *one = healthy(3);
+
+	(void)state;
+	both->inv.vip.second = one->inv.vip.second = "fd00::9";
+	both->st.nodes[0].holds_second = true;
+	status_judge(&both->st);
+	assert_said(&both->st.problems, NULL);
+	one->st.nodes[1].holds_second = true;
+	status_judge(&one->st);
+	assert_said(&one->st.problems, "m1: holds the VIP 10.0.0.9 without fd00::9;", "m2: holds the VIP fd00::9 without 10.0.0.9;", NULL);
+	end(both);
+	end(one);
+}
+
 static void an_haproxy_that_stopped_is_a_problem_and_one_that_does_not_start_a_risk(void **state)
 {
 	struct cluster *c = healthy(3);
@@ -317,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_healthy_cluster_of_three_has_neither_problems_nor_risks),
 		cmocka_unit_test(two_holders_and_none_are_problems_of_their_own),
+		cmocka_unit_test(a_node_with_one_of_two_vips_is_a_problem),
 		cmocka_unit_test(an_haproxy_that_stopped_is_a_problem_and_one_that_does_not_start_a_risk),
 		cmocka_unit_test(a_holder_that_was_not_reached_may_be_the_one),
 		cmocka_unit_test(a_node_that_is_down_is_named_and_so_is_what_is_left),

@@ -21,6 +21,8 @@ static const char good[] =
 	"addr=eth0 10.0.0.1%d/24\nswap=0\nkeepalived=2.2.7\nkubeadm=v1.20.2\nkubelet=v1.20.2\n"
 	"cri_socket=/run/containerd/containerd.sock\nvip_answers=no\n";
 
+static const char *second; /* of two VIPs; NULL: there is one */
+
 static const char yaml[] =
 	"apiVersion: hactl/v1\nkind: Cluster\nname: t\nendpoint: 10.0.0.9:6443\ncontrolPlane:\n"
 	"  - {name: m1, address: 10.0.0.11}\n  - {name: m2, address: 10.0.0.12}\n"
@@ -66,6 +68,8 @@ static int check(const char *const extra[3], struct strs *problems, struct err *
 	int fd = mkstemp(path), rc;
 
 	assert_true(write(fd, yaml, strlen(yaml)) == (ssize_t)strlen(yaml));
+	if (second)
+		dprintf(fd, "vip: {address: [10.0.0.9, '%s']}\n", second);
 	close(fd);
 	for (int i = 0; i < 3; i++) {
 		auto_buf struct buf facts = BUF_INIT;
@@ -191,6 +195,20 @@ static void a_vip_of_somebody_else_is_found(void **state)
 	assert_string_equal(problems.v[0], "m1: the VIP 10.0.0.9 answers already, and none of the nodes holds it (choose a VIP that is free)");
 }
 
+static void the_second_vip_is_looked_at_as_the_first_is(void **state)
+{
+	second = "fd00::9";
+	CHECK("addr=eth0 fd00::11/64\n", "addr=eth0 fd00::12/64\nsecond_vip_answers=yes\n", "");
+	(void)state;
+
+	second = NULL;
+	assert_int_equal(rc, -1);
+	assert_int_equal(problems.n, 2);
+	assert_string_equal(problems.v[0], "m3: interface 'eth0' has no address in the subnet of the VIP fd00::9 "
+			    "(give the interface one, or the VIP its own prefix length: vip.address: [..., ADDRESS/LEN])");
+	assert_string_equal(problems.v[1], "m2: the VIP fd00::9 answers already, and none of the nodes holds it (choose a VIP that is free)");
+}
+
 static void a_vip_that_one_of_them_holds_is_ours(void **state)
 {
 	CHECK("vip_answers=yes\n", "addr=eth0 10.0.0.9/24\n", "");
@@ -256,6 +274,7 @@ int main(void)
 		cmocka_unit_test(a_cloned_machine_is_found),
 		cmocka_unit_test(a_clock_that_is_off_is_found_whichever_it_is),
 		cmocka_unit_test(a_vip_of_somebody_else_is_found),
+		cmocka_unit_test(the_second_vip_is_looked_at_as_the_first_is),
 		cmocka_unit_test(a_vip_that_one_of_them_holds_is_ours),
 		cmocka_unit_test(a_name_of_the_endpoint_must_be_the_vip_and_not_only_begin_like_it),
 		cmocka_unit_test(a_foreign_keepalived_conf_is_not_touched),

@@ -143,6 +143,19 @@ static void a_blocked_port_names_who_cannot_reach_whom_and_how(void **state)
 	end(l);
 }
 
+static void haproxys_port_is_tried_from_everywhere_when_it_is_not_the_api_servers(void **state)
+{
+	struct lab *l = make();
+
+	(void)state;
+	l->inv.load_balancer = INV_LB_HAPROXY;
+	l->inv.endpoint_port = 8443;
+	all_tried(l);
+	tried(l, 3, "net_open=10.0.0.12 8443 ", "net_open=10.0.0.12 8443 timeout\n");
+	assert_told(l, "m2: its TCP port 8443 cannot be reached from w1: no answer", NULL);
+	end(l);
+}
+
 static void a_refusal_where_nobody_could_listen_says_nothing(void **state)
 {
 	struct lab *l = make();
@@ -246,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_gets_through_is_no_problem),
 		cmocka_unit_test(a_blocked_port_names_who_cannot_reach_whom_and_how),
+		cmocka_unit_test(haproxys_port_is_tried_from_everywhere_when_it_is_not_the_api_servers),
 		cmocka_unit_test(a_refusal_where_nobody_could_listen_says_nothing),
 		cmocka_unit_test(vrrp_that_does_not_get_through_is_a_problem_of_who_does_not_hear_it),
 		cmocka_unit_test(a_stranger_with_our_router_id_is_told_once_and_a_free_one_offered),
