@@ -88,7 +88,10 @@ struct remote *connect_node_as(struct connect *c, const struct inv_node *n, cons
 	else
 		r = way_init(&way, n, c->config, &base, err) < 0 ? NULL :
 		    transport_connect(n, &way.options, &c->note, err);
-	if (r)
-		sudo_prepare(r, n, way.options.user ? way.options.user : "this user", c->secrets, &c->sudo);
+	if (!r)
+		return NULL;
+	r->name = n->name;
+	r->log = c->log;
+	sudo_prepare(r, n, way.options.user ? way.options.user : "this user", c->secrets, &c->sudo);
 	return r;
 }

@@ -18,6 +18,7 @@ struct connect {
 	struct ssh_share *share;
 	struct sshconf_run *config; /* the operator's ssh_config */
 	struct ssh_secrets *secrets;
+	const struct remote_log *log; /* of every remote; for the caller to set; NULL: none */
 	struct transport_note note; /* for the caller to set; zero: nobody is told */
 	struct sudo_source *sudo; /* one for each node that may need a password */
 };

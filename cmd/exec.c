@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "cmd.h"
 #include "connect.h"
+#include "log.h"
 #include "run.h"
 #include "term/term.h"
 
@@ -247,6 +248,7 @@ static int apply_run(struct plan_node *n, struct err *err)
 		.script = j->exec->script, .max_output = MAX_OUTPUT, .ctx = j,
 		.timeout_ms = timeout_s > 0 ? timeout_s * 1000 : REMOTE_NO_TIMEOUT,
 		.on_line = json ? NULL : print_line,
+		.name = "exec", .private = true, /* nobody but the user knows what is secret in it */
 	};
 	int64_t since = clock_ms();
 
@@ -352,6 +354,8 @@ static int run(const void *data, char **operands, struct err *err)
 	auto_inventory struct inventory inv = { 0 };
 	auto_connect struct connect connect = { 0 };
 	auto_buf struct buf script = BUF_INIT;
+	auto_err struct err no_log = ERR_INIT;
+	struct log *log = NULL;
 	struct exec x = { .opts = o, .connect = &connect, .safe = { false, isatty(1), isatty(2) } };
 	char **dashes = operands;
 	int rc;
@@ -369,14 +373,20 @@ static int run(const void *data, char **operands, struct err *err)
 	if (rc == 0)
 		rc = choose(&x, &inv, operands, (size_t)(dashes - operands), err);
 	if (rc == 0 && (rc = ask_take_environment(&inv, err)) == 0 && (rc = connect_start(err)) == 0 &&
-	    (rc = plan_raise_limits(x.n, err)) == 0) {
+	    (rc = plan_raise_limits(x.n, err)) == 0 &&
+	    (rc = run_open_log(&o->run, "exec", &inv, &log, &no_log, err)) == 0) {
 		connect_init(&connect, o->run.accept_new_host_keys);
+		connect.log = log_hook(log);
 		connect.note.say = say_note;
 		ask_configure(NULL, &stop);
 		run_nodes(&x);
 		rc = judge(&x, err);
 	}
 	release(&x);
+	log_line(log, NULL, "exit status %d", (int)err->kind);
+	if (o->run.verbose && log_path(log))
+		fprintf(stderr, "hactl: the log of this run: %s\n", log_path(log));
+	log_close(log);
 	ask_configure(NULL, NULL);
 	ask_forget_environment();
 	return rc;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "connect.h"
+#include "log.h"
 #include "term/term.h"
 
 /* ---- signals: the first ends between steps, the second ends what runs, the third just ends ---- */
@@ -63,10 +64,30 @@ static enum term_mark mark_of(enum plan_state state)
 	return marks[state];
 }
 
+/* Where what happens is told. */
+struct told {
+	struct term *display;
+	struct log *log;
+};
+
+static void log_event(struct log *log, const struct plan_event *e)
+{
+	if (e->type == PLAN_STEP && e->state == PLAN_RUNNING)
+		log_line(log, e->node, "%s: begins", e->title);
+	else if (e->type == PLAN_STEP)
+		log_line(log, e->node, "%s: %s%s%s (%d.%03d s)", e->title, plan_state_name(e->state), e->text ? ": " : "",
+			 e->text ? e->text : "", e->step_ms / 1000, e->step_ms % 1000);
+	else if (e->type != PLAN_DIFF)
+		log_line(log, e->node, "%s: %s%s%s", kind_of(e->type), e->text, e->more ? "; " : "", e->more ? e->more : "");
+}
+
 static void show(void *ctx, const struct plan_event *e)
 {
+	const struct told *told = ctx;
+
+	log_event(told->log, e);
 	ask_lock();
-	term_event(ctx, &(struct term_event){
+	term_event(told->display, &(struct term_event){
 		.kind = kind_of(e->type), .phase = e->phase, .node = e->node, .step = e->step,
 		.title = e->title, .text = e->text, .more = e->more, .mark = mark_of(e->state),
 		.state = e->type == PLAN_STEP ? plan_state_name(e->state) : NULL,
@@ -95,9 +116,11 @@ static void check_time(void)
 
 static void tick(void *ctx)
 {
+	const struct told *told = ctx;
+
 	check_time();
 	ask_lock();
-	term_tick(ctx);
+	term_tick(told->display);
 	ask_unlock();
 }
 
@@ -109,6 +132,8 @@ const struct cli_opt run_common_opts[] = {
 	OPT_STR(struct run_opts, config, 'c', "config", "FILE", "the cluster's description, '-' for stdin (default ./hactl.yaml)"),
 	OPT_CHOICE(struct run_opts, output, 'o', "output", run_outputs, "for people, or one JSON object per event on stdout"),
 	OPT_FLAG(struct run_opts, accept_new_host_keys, 0, "accept-new-host-keys", "add unknown host keys to known_hosts; changed ones are always refused"),
+	OPT_STR(struct run_opts, log_file, 0, "log-file", "FILE", "append the log of the run to it; '-' for standard error, 'none' for no log (default: a new file below ~/.local/state/hactl)"),
+	OPT_FLAG(struct run_opts, verbose, 'v', "verbose", "say where the log is after a run that went well, too"),
 	OPT_INT(struct run_opts, parallel, 0, "parallel", "N", "nodes to work on at a time (default: by cores and open files, 32 or more); connecting is not counted"),
 	OPT_END,
 };
@@ -118,7 +143,7 @@ bool run_is_json(const struct run_opts *o)
 	return o->output == RUN_JSON;
 }
 
-static char *log_dir(const struct inventory *inv)
+char *run_state_dir(const struct inventory *inv)
 {
 	const char *state = getenv("XDG_STATE_HOME");
 	auto_free char *base = file_resolve(state && *state == '/' ? state : "~/.local/state", NULL);
@@ -129,6 +154,21 @@ static char *log_dir(const struct inventory *inv)
 	return dir;
 }
 
+int run_open_log(const struct run_opts *o, const char *command, const struct inventory *inv, struct log **log,
+		 struct err *why, struct err *err)
+{
+	auto_free char *state = run_state_dir(inv), *dir = NULL;
+
+	if (asprintf(&dir, "%s/log", state) < 0)
+		abort();
+	*log = log_open(&(struct log_options){ o->log_file, dir, command, inv->path }, why);
+	if (*log || (!o->log_file && why->kind != ERR_USAGE))
+		return 0;
+	*err = *why;
+	*why = (struct err)ERR_INIT;
+	return -1;
+}
+
 static const char *summary_of(const struct run_opts *o, const struct plan *p)
 {
 	if (o->dry_run)
@@ -136,7 +176,8 @@ static const char *summary_of(const struct run_opts *o, const struct plan *p)
 	return p->changed ? "done" : "nothing changed: all is as hactl.yaml says";
 }
 
-static struct term *open_display(const struct run_opts *o, const struct run_spec *spec, const struct steps_run *run)
+static struct term *open_display(const struct run_opts *o, const struct run_spec *spec, const struct steps_run *run,
+				 const struct log *log)
 {
 	auto_strs struct strs names = STRS_INIT;
 	const char **rows = calloc(run->n + 1, sizeof(*rows));
@@ -146,7 +187,7 @@ static struct term *open_display(const struct run_opts *o, const struct run_spec
 		abort();
 	for (size_t i = 0; i < run->n; i++)
 		rows[i] = run->nodes[i].inv->name;
-	t = term_new(run_is_json(o) && !spec->quiet ? TERM_JSON : spec->quiet ? TERM_PLAIN : TERM_AUTO,
+	t = term_new(run_is_json(o) && !spec->quiet ? TERM_JSON : spec->quiet || log_on_terminal(log) ? TERM_PLAIN : TERM_AUTO,
 		     spec->command, rows);
 	free(rows);
 	return t;
@@ -158,8 +199,17 @@ static void warn_of_inventory(struct term *t, const struct inventory *inv)
 		term_event(t, &(struct term_event){ .kind = "warning", .text = inv->warnings.v[i] });
 }
 
+static void warn_of_log(struct term *t, const struct err *why)
+{
+	auto_free char *text = NULL;
+
+	if (asprintf(&text, "there is no log of this run: %s; '--log-file FILE' names another place", why->msg) < 0)
+		abort();
+	term_event(t, &(struct term_event){ .kind = "warning", .text = text });
+}
+
 /* What the nodes said after kubeadm failed is kept, and where is said. */
-static void save_reports(struct steps_run *run, const char *dir, struct term *display)
+static void save_reports(struct steps_run *run, const char *dir, const struct told *told)
 {
 	auto_free char *path = NULL, *text = NULL;
 	auto_err struct err why = ERR_INIT;
@@ -176,7 +226,8 @@ static void save_reports(struct steps_run *run, const char *dir, struct term *di
 	if (asprintf(&text, written ? "what the nodes say of themselves is saved in %s" : "nothing is saved: %s",
 		     written ? path : why.msg) < 0)
 		abort();
-	term_event(display, &(struct term_event){ .kind = "note", .text = text });
+	log_line(told->log, NULL, "%s", text);
+	term_event(told->display, &(struct term_event){ .kind = "note", .text = text });
 }
 
 static void note_node(void *plan, const char *node, const char *text)
@@ -202,10 +253,11 @@ static char *who_am_i(const char *command)
 
 /* From connecting to the result; the display is opened as soon as the nodes are known. */
 static int run_nodes(const struct run_opts *o, const struct run_spec *spec, const struct inventory *inv,
-		     struct steps_run *run, struct term **display, struct err *err)
+		     struct steps_run *run, struct told *told, struct err *err)
 {
-	auto_free char *logs = log_dir(inv), *who = who_am_i(spec->command);
+	auto_free char *logs = run_state_dir(inv), *who = who_am_i(spec->command);
 	auto_connect struct connect connect = { 0 };
+	auto_err struct err no_log = ERR_INIT;
 	const struct steps_options opt = {
 		.force = o->force, .install = o->install, .only_seed = spec->only_seed,
 		.pki_only = spec->pki_only, .release_url = getenv("HACTL_RELEASE_URL"),
@@ -215,17 +267,22 @@ static int run_nodes(const struct run_opts *o, const struct run_spec *spec, cons
 
 	if (spec->accept && spec->accept(spec->ctx, inv, err) < 0)
 		return -1;
+	if (run_open_log(o, spec->command, inv, &told->log, &no_log, err) < 0)
+		return -1;
 	connect_init(&connect, o->accept_new_host_keys);
+	connect.log = log_hook(told->log);
 	connect.note = (struct transport_note){ .say = note_node, .ctx = &run->plan };
 	rc = steps_run_init(run, inv, &opt, spec->part, spec->ctx, err);
-	*display = open_display(o, spec, run);
-	ask_configure(*display, &stop_asked);
-	warn_of_inventory(*display, inv);
+	told->display = open_display(o, spec, run, told->log);
+	ask_configure(told->display, &stop_asked);
+	warn_of_inventory(told->display, inv);
+	if (no_log.msg && !spec->quiet)
+		warn_of_log(told->display, &no_log);
 	if (rc < 0)
 		return -1;
 	if (plan_raise_limits(run->n, err) < 0)
 		return -1;
-	run->plan.observer = (struct plan_observer){ show, tick, *display };
+	run->plan.observer = (struct plan_observer){ show, tick, told };
 	run->plan.parallel = o->parallel;
 	run->plan.dry_run = o->dry_run;
 	run->plan.stop = &stop_asked;
@@ -233,24 +290,30 @@ static int run_nodes(const struct run_opts *o, const struct run_spec *spec, cons
 	if (rc == 0 && spec->finish)
 		rc = spec->finish(run, spec->data, err);
 	if (rc < 0 && !spec->quiet)
-		save_reports(run, logs, *display);
+		save_reports(run, logs, told);
 	ask_configure(NULL, NULL);
 	if (rc < 0 && err->kind == ERR_INTERRUPTED && out_of_time)
 		err_wrap(err, "the run did not end within %d s (--timeout); the same command goes on", o->timeout_s);
 	steps_unlock(run);
 	if (run->lock_lost)
-		term_event(*display, &(struct term_event){ .kind = "warning", .node = run->lock_lost,
+		term_event(told->display, &(struct term_event){ .kind = "warning", .node = run->lock_lost,
 			.text = "the lock on it ended before the run did: another hactl may have worked on the cluster meanwhile" });
 	/* the log folder and who we are is borrowed from here */
 	run->opt.log_dir = run->opt.who = NULL;
 	return rc;
 }
 
+static void log_result(struct log *log, int rc, const struct err *err, int64_t since)
+{
+	log_line(log, NULL, "exit status %d after %.1f s%s%s", (int)err->kind, (double)(clock_ms() - since) / 1000,
+		 rc < 0 && err->msg ? ": " : "", rc < 0 && err->msg ? err->msg : "");
+}
+
 int run_command(const struct run_opts *o, const struct run_spec *spec, struct err *err)
 {
 	auto_inventory struct inventory inv = { 0 };
 	struct steps_run run = { 0 };
-	struct term *display = NULL;
+	struct told told = { NULL, NULL };
 	int64_t start = clock_ms();
 	int rc;
 
@@ -260,21 +323,26 @@ int run_command(const struct run_opts *o, const struct run_spec *spec, struct er
 	if (rc == 0)
 		rc = ask_take_environment(&inv, err);
 	if (rc == 0 && (rc = connect_start(err)) == 0)
-		rc = run_nodes(o, spec, &inv, &run, &display, err);
+		rc = run_nodes(o, spec, &inv, &run, &told, err);
 	if (rc == 0 && o->dry_run && run.plan.would_change)
 		err->kind = ERR_CHANGE;
-	if (!display || (rc < 0 && spec->quiet && run_is_json(o))) {
-		term_free(display);
-		display = open_display(o, run_is_json(o) ? &(struct run_spec){ .command = spec->command } : spec, &run);
+	if (!told.display || (rc < 0 && spec->quiet && run_is_json(o))) {
+		term_free(told.display);
+		told.display = open_display(o, run_is_json(o) ? &(struct run_spec){ .command = spec->command } : spec, &run, told.log);
 	}
+	log_result(told.log, rc, err, start);
 	if (rc < 0 || !spec->quiet)
-		term_result(display, &(struct term_result){
+		term_result(told.display, &(struct term_result){
 			.err = rc < 0 ? err : NULL, .changed = run.plan.changed,
 			.would_change = run.plan.would_change, .dry_run = o->dry_run,
 			.problems = run.plan.nproblems, .exit_status = (int)err->kind,
-			.seconds = (double)(clock_ms() - start) / 1000, .summary = summary_of(o, &run.plan) });
-	term_free(display);
+			.seconds = (double)(clock_ms() - start) / 1000, .summary = summary_of(o, &run.plan),
+			.log = log_path(told.log) });
+	term_free(told.display);
+	if (log_path(told.log) && !run_is_json(o) && (o->verbose || (rc < 0 && !spec->quiet)))
+		fprintf(stderr, "the log of this run: %s\n", log_path(told.log));
 	steps_run_release(&run);
+	log_close(told.log);
 	ask_forget_environment();
 	return rc;
 }

@@ -7,9 +7,9 @@
 
 /* First member of each command's options, so that run_common_opts counts from the same place. */
 struct run_opts {
-	const char *config;
+	const char *config, *log_file;
 	int output; /* enum run_output */
-	bool accept_new_host_keys, force, install, dry_run, wait;
+	bool accept_new_host_keys, force, install, dry_run, wait, verbose;
 	int parallel;
 	int timeout_s; /* of the whole run; 0: none */
 };
@@ -45,6 +45,15 @@ struct run_spec {
 
 /* The whole of a command: reads hactl.yaml, connects, runs, shows, tells the result. */
 int run_command(const struct run_opts *o, const struct run_spec *spec, struct err *err) MUST_CHECK;
+
+/* Where what is kept of runs on this cluster lies: ~/.local/state/hactl/NAME; caller frees. */
+char *run_state_dir(const struct inventory *inv);
+
+struct log;
+/* The log that the options ask for.  -1: the one that was asked for cannot be had; that there is
+ * none otherwise is told by the error's text in *why, which the caller clears. */
+int run_open_log(const struct run_opts *o, const char *command, const struct inventory *inv, struct log **log,
+		 struct err *why, struct err *err) MUST_CHECK;
 
 bool run_is_json(const struct run_opts *o);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pki/pki.h"
+#include "remote/log.h"
 #include "remote/root.h"
 #include "remote/tar.h"
 #include "tmpl/tmpl.h"
@@ -105,6 +106,26 @@ static int put_result(const struct remote_result *res, struct err *err)
 		       said.len ? buf_str(&said) : "the node said nothing", res->status);
 }
 
+static void list_files(const struct remote_file *files, size_t n, struct buf *out)
+{
+	buf_puts(out, "put");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, " %s (%zu bytes)", files[i].path, files[i].len);
+}
+
+/* root_exec for a put, which is told to the log. */
+static int exec_put(struct remote *r, const struct remote_file *files, size_t n, const struct frame *frame,
+		    const struct buf *stream, size_t script_len, struct remote_result *res, struct err *err)
+{
+	struct remote_exec e = { .timeout_ms = PUT_TIMEOUT_MS, .max_output = PUT_MAX_OUTPUT };
+	auto_buf struct buf what = BUF_INIT;
+	struct log_call call;
+
+	list_files(files, n, &what);
+	log_begin(&call, r, buf_str(&what), NULL);
+	return log_end(&call, root_exec(r, frame, &e, stream, script_len, res, err), res, err);
+}
+
 /* *lacks: the machine has not what it takes, and nothing was done. */
 static int put_fast(struct remote *r, const struct remote_file *files, size_t n, struct strs *changed,
 		    bool *lacks, struct err *err)
@@ -112,7 +133,6 @@ static int put_fast(struct remote *r, const struct remote_file *files, size_t n,
 	auto_buf struct buf manifest = BUF_INIT, script = BUF_INIT;
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 	auto_wipe struct buf stream = BUF_INIT;
-	struct remote_exec e = { .timeout_ms = PUT_TIMEOUT_MS, .max_output = PUT_MAX_OUTPUT };
 	struct frame frame;
 
 	if (frame_init(&frame, err) < 0)
@@ -120,7 +140,7 @@ static int put_fast(struct remote *r, const struct remote_file *files, size_t n,
 	buf_printf(&script, "hactl_nonce=%s hactl_count=%zu\n%s", frame.nonce, n, tmpl_text("remote-put.sh"));
 	write_manifest(files, n, &manifest);
 	write_stream(buf_str(&script), buf_str(&manifest), frame.nonce, files, n, &stream);
-	if (root_exec(r, &frame, &e, &stream, script.len, &res, err) < 0)
+	if (exec_put(r, files, n, &frame, &stream, script.len, &res, err) < 0)
 		return -1;
 	*lacks = res.status == LACKS_TOOLS;
 	if (*lacks)
@@ -136,7 +156,6 @@ static int put_plain(struct remote *r, const struct remote_file *files, const ch
 	auto_buf struct buf manifest = BUF_INIT, script = BUF_INIT;
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 	auto_wipe struct buf stream = BUF_INIT;
-	struct remote_exec e = { .timeout_ms = PUT_TIMEOUT_MS, .max_output = PUT_MAX_OUTPUT };
 	struct frame frame;
 	size_t size = 0;
 
@@ -152,7 +171,7 @@ static int put_plain(struct remote *r, const struct remote_file *files, const ch
 	buf_add(&stream, manifest.data, manifest.len);
 	for (size_t i = 0; i < n; i++)
 		buf_add(&stream, files[i].data, files[i].len);
-	if (root_exec(r, &frame, &e, &stream, script.len, &res, err) < 0 || put_result(&res, err) < 0)
+	if (exec_put(r, files, n, &frame, &stream, script.len, &res, err) < 0 || put_result(&res, err) < 0)
 		return -1;
 	note_changed(buf_str(&res.out), files, n, changed);
 	return 0;
@@ -180,7 +199,7 @@ static int leave_out_equal(struct remote *r, struct remote_file *wanted, size_t 
 
 	const struct remote_var vars[] = { { "manifest", buf_str(&manifest) }, { NULL, NULL } };
 	const struct remote_cmd cmd = { .script = tmpl_text("remote-same.sh"), .vars = vars,
-					.timeout_ms = PUT_TIMEOUT_MS };
+					.timeout_ms = PUT_TIMEOUT_MS, .private = true };
 
 	if (remote_check(r, &cmd, &res, err) < 0)
 		return -1;
@@ -264,22 +283,26 @@ int remote_get(struct remote *r, const char *const *paths, size_t n, struct buf 
 	       bool *found, size_t max, struct err *err)
 {
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
-	auto_buf struct buf script = BUF_INIT;
+	auto_buf struct buf script = BUF_INIT, name = BUF_INIT;
 	const char *at, *end;
 
 	if (!n)
 		return 0;
 	buf_printf(&script, "max=%zu\nset --", max);
+	buf_puts(&name, "get");
 	for (size_t i = 0; i < n; i++) {
 		if (check_path(paths[i], err) < 0)
 			return -1;
 		buf_puts(&script, " ");
 		remote_quote(&script, paths[i]);
+		buf_printf(&name, " %s", paths[i]);
 	}
 	buf_printf(&script, "\n%s", tmpl_text("remote-get.sh"));
 
 	const struct remote_cmd cmd = {
 		.script = buf_str(&script),
+		.name = buf_str(&name),
+		.private = true,
 		.timeout_ms = PUT_TIMEOUT_MS,
 		.max_output = max > SIZE_MAX / 2 / (n + 1) ? SIZE_MAX / 2 : n * (max + 128) + 1,
 	};

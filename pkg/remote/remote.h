@@ -9,6 +9,7 @@
 #define REMOTE_REMOTE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -82,6 +83,8 @@ struct remote_password {
  * script runs; which way works is found out together with it. */
 struct remote {
 	const struct remote_ops *ops;
+	const char *name;             /* of the node, for the log; borrowed; NULL: this machine */
+	const struct remote_log *log; /* borrowed; NULL: nobody is told */
 	enum remote_root root;
 	const struct remote_password *password; /* borrowed; NULL: nobody knows one */
 
@@ -110,6 +113,25 @@ struct remote_cmd {
 	size_t max_output;             /* 0: 1 MiB */
 	bool survives;                 /* goes on without us; else it ends with the connection */
 	void (*on_line)(void *ctx, int fd, const char *line); /* lines as they come; may be NULL */
+	void *ctx;
+	const char *name; /* for the log; NULL: the template's that it is, else its first line */
+	bool private;     /* neither variables nor output are for a log: there are secrets in them */
+};
+
+/* A call (run, put, get, hold) that begins or has ended.  All is borrowed, and secrets are still in
+ * it: remote_record_text (remote/log.h) makes of it what may be kept. */
+struct remote_record {
+	const char *node, *what;
+	const struct remote_cmd *cmd;    /* NULL: files are put */
+	int64_t begun_ms;                /* wall time since 1970 */
+	int ms;                          /* how long it took; -1: it begins */
+	const struct remote_result *res; /* may be NULL */
+	const char *error;               /* NULL: the script ran to its end */
+};
+
+/* Who is told of calls, on the threads that make them. */
+struct remote_log {
+	void (*record)(void *ctx, const struct remote_record *rec);
 	void *ctx;
 };
 

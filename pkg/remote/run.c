@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "remote/log.h"
 #include "remote/root.h"
 #include "tmpl/tmpl.h"
 
@@ -146,8 +147,7 @@ static int timeout_of(const struct remote_cmd *cmd)
 	return cmd->timeout_ms ? cmd->timeout_ms : DEFAULT_TIMEOUT_MS;
 }
 
-int remote_run(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,
-	       struct err *err)
+static int run(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res, struct err *err)
 {
 	struct frame frame;
 	struct frame_lines lines = { &frame, cmd->on_line, cmd->ctx, { { BUF_INIT, false, false },
@@ -168,6 +168,17 @@ int remote_run(struct remote *r, const struct remote_cmd *cmd, struct remote_res
 	rc = root_exec(r, &frame, &e, &input, 0, res, err);
 	frame_lines_release(&lines);
 	return rc;
+}
+
+int remote_run(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,
+	       struct err *err)
+{
+	auto_buf struct buf name = BUF_INIT;
+	struct log_call call;
+
+	log_name(cmd, &name);
+	log_begin(&call, r, buf_str(&name), cmd);
+	return log_end(&call, run(r, cmd, res, err), res, err);
 }
 
 int remote_check(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res,
@@ -192,7 +203,7 @@ static int find_way(struct remote *r, struct err *err)
 	return r->way == REMOTE_UNKNOWN ? remote_check(r, &(struct remote_cmd){ .script = ":" }, &res, err) : 0;
 }
 
-int remote_hold(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res, struct err *err)
+static int hold(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res, struct err *err)
 {
 	struct frame frame;
 	auto_buf struct buf until = BUF_INIT;
@@ -211,6 +222,16 @@ int remote_hold(struct remote *r, const struct remote_cmd *cmd, struct remote_re
 	if (root_hold(r, &e, &whole, res, err) < 0)
 		return -1;
 	return strstr(buf_str(&res->out), buf_str(&until)) != NULL;
+}
+
+int remote_hold(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res, struct err *err)
+{
+	auto_buf struct buf name = BUF_INIT;
+	struct log_call call;
+
+	log_name(cmd, &name);
+	log_begin(&call, r, buf_str(&name), cmd);
+	return log_end(&call, hold(r, cmd, res, err), res, err);
 }
 
 int remote_beat(struct remote *r)

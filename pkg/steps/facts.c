@@ -287,7 +287,7 @@ int facts_gather(struct remote *r, const struct facts_ask *ask, struct facts *f,
 	int64_t before = clock_wall_ms(), after;
 
 	buf_printf(&script, "%s\n%s", ask->also ? ask->also : "", tmpl_text("facts.sh"));
-	const struct remote_cmd cmd = { .script = buf_str(&script), .vars = vars,
+	const struct remote_cmd cmd = { .script = buf_str(&script), .vars = vars, .name = "facts.sh", .private = true,
 					.timeout_ms = ask->timeout_ms ? ask->timeout_ms : GATHER_TIMEOUT_MS };
 
 	facts_release(f);

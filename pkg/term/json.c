@@ -122,6 +122,7 @@ static void json_result(struct term *t, const struct term_result *r)
 		json_object_set_new(o, "error", error);
 	}
 	json_object_set_new(o, "seconds", json_real(r->seconds));
+	set(o, "log", r->log);
 	put(o);
 }
 

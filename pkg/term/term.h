@@ -46,6 +46,7 @@ struct term_result {
 	int problems, exit_status;
 	double seconds;
 	const char *summary; /* for people */
+	const char *log;     /* a file; JSON only; may be NULL */
 };
 void term_result(struct term *t, const struct term_result *r);
 

@@ -34,6 +34,8 @@ struct sim {
 	int calls;      /* that reached any node in this run */
 	int fail_at;    /* 0: none */
 	bool fail_late; /* the call has its effect, and the connection is lost before its answer */
+	const struct remote_log *log; /* of every connection; NULL: none */
+	const char *password; /* of VRRP, in hactl.yaml; NULL: none */
 	char failed[8]; /* the node whose call failed, or "" */
 };
 
@@ -314,7 +316,7 @@ static inline struct remote *sim_connect(void *ctx, const struct inv_node *inv, 
 	(void)untrusted;
 	if (!r)
 		abort();
-	*r = (struct sim_remote){ .remote.ops = &ops, .node = &s->nodes[inv->name[1] - '1'] };
+	*r = (struct sim_remote){ .remote = { .ops = &ops, .name = inv->name, .log = s->log }, .node = &s->nodes[inv->name[1] - '1'] };
 	pthread_mutex_lock(&s->lock);
 	fails = ++s->calls == s->fail_at;
 	if (fails)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "remote/log.h"
 #include "sim.h"
 
 static char dir[] = "/tmp/bootstrap-XXXXXX";
@@ -46,6 +47,8 @@ static void describe(const struct sim *s, const char *path, const char *kubeadm)
 		s->api.port);
 	for (int i = 1; i <= SIM_NODES; i++)
 		fprintf(f, "  - {name: m%d, address: 127.0.1.1%d}\n", i, i);
+	if (s->password)
+		fprintf(f, "vip: {password: %s}\n", s->password);
 	fprintf(f, "kubeadm: {config: %s}\n", kubeadm);
 	fprintf(k, "apiVersion: kubeadm.k8s.io/v1beta2\nkind: InitConfiguration\nlocalAPIEndpoint: {bindPort: %d}\n",
 		s->api.port);
@@ -151,6 +154,85 @@ static void whichever_call_fails_the_error_names_node_and_step_and_the_next_run_
 	assert_true(n > 30); /* a bootstrap of three nodes takes more calls than that */
 }
 
+/* ---- the log ---- */
+
+/* As a run keeps it. */
+struct kept {
+	pthread_mutex_t lock;
+	struct buf text;
+};
+
+static void keep(void *ctx, const struct remote_record *rec)
+{
+	struct kept *k = ctx;
+
+	pthread_mutex_lock(&k->lock);
+	remote_record_text(rec, SIZE_MAX, &k->text);
+	pthread_mutex_unlock(&k->lock);
+}
+
+static void assert_absent(const struct kept *k, const char *what, const char *secret)
+{
+	auto_buf struct buf base64 = BUF_INIT;
+
+	assert_true(secret && strlen(secret) >= 8);
+	if (strstr(buf_str(&k->text), secret))
+		fail_msg("the log shows %s", what);
+	pki_base64_encode(secret, strlen(secret), &base64);
+	if (strstr(buf_str(&k->text), buf_str(&base64)))
+		fail_msg("the log shows %s in base64", what);
+}
+
+/* A line in the middle is enough to tell a key. */
+static void assert_no_key(const struct kept *k, const char *what, const char *pem)
+{
+	const char *line = strchr(pem, '\n') + 1;
+	auto_free char *second = strndup(line, strcspn(line, "\n"));
+
+	assert_absent(k, what, second);
+	assert_absent(k, what, pem);
+}
+
+static void the_log_of_a_bootstrap_names_every_call_and_no_secret(void **state)
+{
+	static const char token[] = "abcdef.0123456789abcdef";
+	static const char key[] = "f8902e114ef118304e561c3ecd4d0b543adc226b7a07f675f56564185ffe0c07";
+	struct kept k = { PTHREAD_MUTEX_INITIALIZER, BUF_INIT };
+	struct remote_log log = { keep, &k };
+	auto_free char *said = NULL;
+	const char *conf;
+	mode_t mode;
+	struct sim s;
+
+	(void)state;
+	sim_start(&s);
+	s.log = &log;
+	s.password = "pa55w0rd";
+	assert_true(asprintf(&said, "kubeadm join 127.0.1.9:6443 --token %s \\\n  --certificate-key %s\n%s", token, key, s.ca.key_pem) > 0);
+	for (int i = 0; i < SIM_NODES; i++)
+		remote_fake_answer(s.nodes[i].fake, "kubeadm init --config \"$config\"", 0, said, s.sa.key_pem);
+	assert_applies(&s, true);
+	assert_applies(&s, false);
+	assert_non_null(strstr(buf_str(&k.text), "m1: kubeadm-run.sh: begins\n    verb=init\n"));
+	assert_non_null(strstr(buf_str(&k.text), "m3: kubeadm-run.sh: status 0 ("));
+	assert_non_null(strstr(buf_str(&k.text), "    out| kubeadm join 127.0.1.9:6443 --token ***"));
+	assert_non_null(strstr(buf_str(&k.text), "m2: put /etc/kubernetes/pki/"));
+	assert_non_null(strstr(buf_str(&k.text), "m1: get /etc/kubernetes/admin.conf"));
+	assert_absent(&k, "a token", token);
+	assert_absent(&k, "a certificate key", key);
+	assert_no_key(&k, "the CA's key", s.ca.key_pem);
+	assert_no_key(&k, "etcd's CA's key", s.etcd_ca.key_pem);
+	assert_no_key(&k, "the key of service accounts", s.sa.key_pem);
+	assert_no_key(&k, "the front proxy's CA's key", s.front.key_pem);
+	assert_no_key(&k, "the administrator's key", s.client.key_pem);
+	conf = remote_fake_text(s.nodes[0].fake, "/etc/keepalived/keepalived.conf", &mode);
+	assert_non_null(strstr(conf, s.password));
+	assert_absent(&k, "keepalived.conf", conf);
+	assert_absent(&k, "the password of VRRP", s.password);
+	buf_wipe(&k.text);
+	sim_stop(&s);
+}
+
 static int setup(void **state)
 {
 	auto_err struct err err = ERR_INIT;
@@ -177,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bootstrap_makes_a_cluster_and_the_next_one_changes_nothing),
+		cmocka_unit_test(the_log_of_a_bootstrap_names_every_call_and_no_secret),
 		cmocka_unit_test(whichever_call_fails_the_error_names_node_and_step_and_the_next_run_completes),
 	};
 
