@@ -103,6 +103,16 @@ int etcd_list_members(struct kube *k, int timeout_ms, struct etcd_members *out, 
 	return 0;
 }
 
+int etcd_remove_member(struct kube *k, int timeout_ms, uint64_t id, struct err *err)
+{
+	auto_json json_t *o = NULL;
+	char body[64];
+
+	snprintf(body, sizeof(body), "{\"ID\":\"%" PRIu64 "\"}", id);
+	o = ask(k, "/v3/cluster/member/remove", body, timeout_ms, err);
+	return o ? 0 : -1;
+}
+
 int etcd_list_alarms(struct kube *k, int timeout_ms, struct strs *out, struct err *err)
 {
 	auto_json json_t *o = ask(k, "/v3/maintenance/alarm", "{\"action\":\"GET\"}", timeout_ms, err);

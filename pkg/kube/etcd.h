@@ -37,6 +37,10 @@ struct kube *etcd_open(const char *host, int port, const struct buf *ca, const s
 int etcd_state(struct kube *k, int timeout_ms, struct etcd_state *out, struct err *err) MUST_CHECK;
 int etcd_list_members(struct kube *k, int timeout_ms, struct etcd_members *out, struct err *err) MUST_CHECK;
 
+/* Asks this member, which needs a leader, to take one out of the cluster; etcd itself refuses what would
+ * cost it its quorum. */
+int etcd_remove_member(struct kube *k, int timeout_ms, uint64_t id, struct err *err) MUST_CHECK;
+
 /* Adds "NOSPACE" or "CORRUPT" and the member's id in hex: "NOSPACE 8e9e05c52164694d". */
 int etcd_list_alarms(struct kube *k, int timeout_ms, struct strs *out, struct err *err) MUST_CHECK;
 

@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
-#include "steps/steps.h"
+#include "steps/etcd.h"
 
 #define ADMIN_CONF "/etc/kubernetes/admin.conf"
 #define MAX_ADMIN_CONF (256 << 10)
@@ -121,10 +121,15 @@ static int check_endpoint(const struct steps_run *run, struct err *err)
 		       run->seed->inv->name, host, port, run->inv->path, run->inv->endpoint);
 }
 
+static int patience_ms(const struct steps_run *run)
+{
+	return run->opt.patience_ms ? run->opt.patience_ms : API_PATIENCE_MS;
+}
+
 /* Through the endpoint; on the seed itself when the VIP does not answer, so that it can be mended. */
 static int wait_for_api(struct steps_run *run, struct err *err)
 {
-	struct clock_poll poll = clock_poll_start(API_PATIENCE_MS, 500);
+	struct clock_poll poll = clock_poll_start(patience_ms(run), 500);
 	struct err why = ERR_INIT;
 
 	do {
@@ -142,6 +147,10 @@ static int wait_for_api(struct steps_run *run, struct err *err)
 	if (plan_stopped(&run->plan)) {
 		err_clear(&why);
 		return err_set(err, ERR_INTERRUPTED, "interrupted while waiting for the API");
+	}
+	if (steps_need_quorum(run, err) < 0) {
+		err_clear(&why);
+		return err_wrap(err, "%s has a cluster, but its API does not answer", run->seed->inv->name);
 	}
 	*err = why;
 	return err_wrap(err, "%s has a cluster, but its API answers neither through %s nor on that node; 'journalctl -u kubelet' there tells more",

@@ -6,6 +6,7 @@
 #include "ha/ha.h"
 
 #define ASK_MS 2000
+#define REMOVE_MS 8000 /* etcd itself gives up after 7 s (3.4: ReqTimeout) */
 #define MAX_PEM (256 << 10)
 
 void steps_etcd_keys_release(struct steps_etcd_keys *k)
@@ -81,6 +82,8 @@ static void take_answer(struct steps_etcd *e, const struct etcd_state *state, st
 	} else {
 		etcd_members_release(members);
 	}
+	if (!state->learner)
+		e->answers[e->answering++] = state->id;
 	if (state->leader && !state->learner)
 		e->up[e->running++] = state->id;
 }
@@ -91,8 +94,8 @@ int steps_look_at_etcd(struct steps_run *run, struct steps_etcd *out, struct err
 	struct err why = ERR_INIT;
 	bool led = false;
 
-	*out = (struct steps_etcd){ .up = calloc(run->n + 1, sizeof(*out->up)) };
-	if (!out->up)
+	*out = (struct steps_etcd){ .up = calloc(run->n + 1, sizeof(*out->up)), .answers = calloc(run->n + 1, sizeof(*out->up)) };
+	if (!out->up || !out->answers)
 		abort();
 	for (size_t i = 0; i < run->n && !plan_stopped(&run->plan); i++) {
 		struct steps_node *n = &run->nodes[i];
@@ -122,32 +125,139 @@ void steps_etcd_release(struct steps_etcd *e)
 {
 	etcd_members_release(&e->members);
 	free(e->up);
+	free(e->answers);
 	*e = (struct steps_etcd){ .voting = 0 };
 }
 
-static bool is_up(const struct steps_etcd *e, uint64_t id)
+static bool has(const uint64_t *ids, int n, uint64_t id)
 {
-	for (int i = 0; i < e->running; i++)
-		if (e->up[i] == id)
+	for (int i = 0; i < n; i++)
+		if (ids[i] == id)
 			return true;
 	return false;
+}
+
+bool steps_etcd_runs(const struct steps_etcd *e, uint64_t id)
+{
+	return has(e->up, e->running, id);
+}
+
+bool steps_etcd_answers(const struct steps_etcd *e, uint64_t id)
+{
+	return has(e->answers, e->answering, id);
+}
+
+/* "https://10.0.0.2:2380", "https://[fd00::2]:2380" */
+static bool is_at(const char *url, const char *address)
+{
+	const char *host = strstr(url, "://");
+	auto_free char *copy = strdup(host ? host + 3 : url);
+	char *end;
+
+	if (!copy)
+		abort();
+	host = copy + (*copy == '[');
+	end = host > copy ? strchr(copy, ']') : strrchr(copy, ':');
+	if (end)
+		*end = '\0';
+	return facts_same_address(host, address);
+}
+
+const struct etcd_member *steps_etcd_member(const struct steps_etcd *e, const struct steps_node *n)
+{
+	for (size_t i = 0; i < e->members.n && n->address; i++)
+		if (is_at(e->members.v[i].peer_url, n->address))
+			return &e->members.v[i];
+	for (size_t i = 0; i < e->members.n; i++)
+		if (!strcmp(e->members.v[i].name, n->inv->name))
+			return &e->members.v[i];
+	return NULL;
+}
+
+static int remove_by(struct steps_node *n, uint64_t id, struct err *err)
+{
+	auto_etcd_keys struct steps_etcd_keys keys = { BUF_INIT, BUF_INIT, BUF_INIT };
+
+	if (steps_read_etcd_keys(n, &keys, err) < 0)
+		return -1;
+	for (int through = 1; through >= 0; through--) {
+		auto_kube struct kube *k = NULL;
+		struct etcd_state state;
+
+		err_clear(err);
+		k = steps_open_etcd(n, &keys, through, err);
+		if (!k || etcd_state(k, ASK_MS, &state, err) < 0)
+			continue;
+		if (!state.leader || state.id == id)
+			return err_set(err, ERR_UNHEALTHY, "%s: etcd there has no leader", n->inv->name);
+		return etcd_remove_member(k, REMOVE_MS, id, err);
+	}
+	return -1;
+}
+
+int steps_remove_member(struct steps_run *run, uint64_t id, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int rc = -1;
+
+	for (size_t i = 0; i < run->n && rc < 0; i++) {
+		if (!has_member(&run->nodes[i]))
+			continue;
+		err_clear(&why);
+		rc = remove_by(&run->nodes[i], id, &why);
+	}
+	if (rc == 0) {
+		err_clear(&why);
+		return 0;
+	}
+	if (!why.msg)
+		return err_set(err, ERR_CONNECT, "no node that was reached has a member of etcd");
+	*err = why;
+	return -1;
 }
 
 int steps_guard_removal(struct steps_node *n, struct err *err)
 {
 	auto_steps_etcd struct steps_etcd e = { .voting = 0 };
 	auto_err struct err ignored = ERR_INIT;
-	const struct etcd_member *member = NULL;
+	const struct etcd_member *member;
 
 	if (!n->inv->control_plane || !n->facts.has_etcd_manifest || n->run->kubeadm.external_etcd ||
 	    steps_look_at_etcd(n->run, &e, &ignored) < 0)
 		return 0;
-	for (size_t i = 0; i < e.members.n; i++)
-		if (!strcmp(e.members.v[i].name, n->inv->name))
-			member = &e.members.v[i];
+	member = steps_etcd_member(&e, n);
 	if (!member || member->learner || e.voting <= 1)
 		return 0;
-	return ha_may_remove(e.voting, e.running, is_up(&e, member->id), err);
+	return ha_may_remove(e.voting, e.running, steps_etcd_runs(&e, member->id), err);
+}
+
+/* Who is missing, by the nodes' names where they have one. */
+static void list_missing(struct steps_run *run, const struct steps_etcd *e, struct buf *out)
+{
+	for (size_t i = 0; i < e->members.n; i++) {
+		const struct etcd_member *m = &e->members.v[i];
+		const char *name = *m->name ? m->name : m->peer_url;
+
+		if (m->learner || steps_etcd_answers(e, m->id))
+			continue;
+		for (size_t j = 0; j < run->n; j++)
+			if (steps_etcd_member(e, &run->nodes[j]) == m)
+				name = run->nodes[j].inv->name;
+		buf_printf(out, "%s%s%s", out->len ? ", " : "", name, *m->name ? "" : " (announced, and never started)");
+	}
+}
+
+int steps_need_quorum(struct steps_run *run, struct err *err)
+{
+	auto_steps_etcd struct steps_etcd e = { .voting = 0 };
+	auto_err struct err ignored = ERR_INIT;
+	auto_buf struct buf missing = BUF_INIT;
+
+	if (run->kubeadm.external_etcd || steps_look_at_etcd(run, &e, &ignored) < 0 || e.running || ha_survives_now(e.voting, e.answering) >= 0)
+		return 0;
+	list_missing(run, &e, &missing);
+	return err_set(err, ERR_QUORUM, "etcd has no quorum: %d of %d members run, %d are needed; not running: %s; start these nodes again, and run the same command",
+		       e.answering, e.voting, ha_majority(e.voting), buf_str(&missing));
 }
 
 /* ---- before joining ---- */

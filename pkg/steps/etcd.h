@@ -24,15 +24,28 @@ struct kube *steps_open_etcd(struct steps_node *n, const struct steps_etcd_keys 
 struct steps_etcd {
 	struct etcd_members members;
 	int voting, running;
-	uint64_t *up; /* ids of those that answer, running of them */
+	int answering;     /* voting members that could be asked, those included that know no leader */
+	uint64_t *up;      /* ids of those that run */
+	uint64_t *answers; /* and of those that answer */
 };
 /* At most some seconds, whoever is down.  ERR_CONNECT: no member could be asked. */
 int steps_look_at_etcd(struct steps_run *run, struct steps_etcd *out, struct err *err) MUST_CHECK;
 void steps_etcd_release(struct steps_etcd *e);
 #define auto_steps_etcd AUTO(steps_etcd_release)
 
+bool steps_etcd_runs(const struct steps_etcd *e, uint64_t id); /* and has a leader */
+bool steps_etcd_answers(const struct steps_etcd *e, uint64_t id);
+/* The node's member, by the address that it was announced with, or its name; NULL: it has none. */
+const struct etcd_member *steps_etcd_member(const struct steps_etcd *e, const struct steps_node *n);
+
+/* Has a member that has a leader take another one out.  The arithmetic is the caller's. */
+int steps_remove_member(struct steps_run *run, uint64_t id, struct err *err) MUST_CHECK;
+
 /* May the node's member, if it is one, be taken out of etcd?  ERR_QUORUM.  An etcd that cannot be
  * asked forbids nothing. */
 int steps_guard_removal(struct steps_node *n, struct err *err) MUST_CHECK;
+
+/* When etcd has lost its quorum: sets err (ERR_QUORUM) with who is missing, and returns -1. */
+int steps_need_quorum(struct steps_run *run, struct err *err) MUST_CHECK;
 
 #endif

@@ -32,6 +32,7 @@ struct steps_options {
 	bool probe_always;     /* the network and disks are tried even when nobody joins */
 	bool only_seed;        /* hactl init: no other node becomes a member */
 	int timeout_ms;        /* for each kubeadm run; 0: 10 minutes */
+	int patience_ms;       /* for an API that does not answer; 0: 30 s */
 	const char *release_url; /* where "stable" is looked up; NULL: the public place */
 	const char *log_dir;     /* kubeadm's output goes to DIR/NODE.log */
 	/* Connects to a node, whose numeric address is given; the session is the run's.  *untrusted
@@ -132,6 +133,7 @@ extern const struct plan_phase steps_need_cluster; /* an error when there is non
 extern const struct plan_phase steps_preflight;  /* every problem of every node, listed */
 extern const struct plan_phase steps_guard;      /* etcd keeps its quorum without what steps_clean takes away */
 extern const struct plan_phase steps_clean;      /* what a run before did not finish */
+extern const struct plan_phase steps_stale;      /* members of etcd that a broken join left are taken out */
 extern const struct plan_phase steps_quorum;     /* etcd keeps its quorum while nodes join */
 extern const struct plan_phase steps_password;   /* of VRRP, and its version */
 extern const struct plan_phase steps_keepalived; /* configuration staged and tested on every node */

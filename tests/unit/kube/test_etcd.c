@@ -104,6 +104,26 @@ static void members_that_never_started_have_no_name_and_learners_are_marked(void
 	server_stop(&s);
 }
 
+static void a_member_is_taken_out_by_its_whole_id(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	struct server s;
+
+	(void)state;
+	server_start(&s);
+	s.answers[0] = server_json("200 OK", "{\"header\":{},\"members\":[]}");
+	s.answers[1] = server_json("503 Service Unavailable", "{\"error\":\"etcdserver: unhealthy cluster\",\"message\":\"etcdserver: unhealthy cluster\",\"code\":14}");
+	struct kube *k = open_etcd(s.port, NULL);
+
+	assert_int_equal(etcd_remove_member(k, 5000, 18164219111581318612u, &err), 0);
+	assert_non_null(strstr(buf_str(&s.request[0]), "POST /v3/cluster/member/remove "));
+	assert_non_null(strstr(buf_str(&s.request[0]), "{\"ID\":\"18164219111581318612\"}"));
+	assert_int_equal(etcd_remove_member(k, 5000, 1, &err), -1);
+	assert_non_null(strstr(err.msg, "unhealthy cluster"));
+	kube_close(k);
+	server_stop(&s);
+}
+
 static void alarms_are_named_with_their_member(void **state)
 {
 	auto_err struct err err = ERR_INIT;
@@ -181,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_member_tells_its_state_and_leader),
 		cmocka_unit_test(members_that_never_started_have_no_name_and_learners_are_marked),
+		cmocka_unit_test(a_member_is_taken_out_by_its_whole_id),
 		cmocka_unit_test(alarms_are_named_with_their_member),
 		cmocka_unit_test(what_is_no_answer_of_etcd_is_an_error),
 		cmocka_unit_test(with_a_tunnel_the_direct_way_is_never_tried),

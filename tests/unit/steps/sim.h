@@ -17,11 +17,15 @@
 
 struct sim;
 
+enum sim_member { SIM_NONE, SIM_ANNOUNCED, SIM_LEARNER, SIM_STARTED };
+
 struct sim_node {
 	struct remote *fake; /* its disk and its answers outlive hactl's connections */
 	struct sim *sim;
 	int number;
-	bool keepalived, kubelet_conf, apiserver, etcd, listed;
+	bool keepalived, kubelet_conf, apiserver, etcd, etcd_data, listed;
+	enum sim_member member; /* what etcd's list says of it, whether it runs or not */
+	struct server gateway;  /* of its etcd */
 	char begun[16];
 };
 
@@ -29,7 +33,7 @@ struct sim {
 	struct sim_node nodes[SIM_NODES];
 	struct server api;
 	struct cert ca, api_cert, client, front, sa;
-	struct cert etcd_ca;
+	struct cert etcd_ca, etcd_server, etcd_client;
 	pthread_mutex_t lock;
 	int calls;      /* that reached any node in this run */
 	int fail_at;    /* 0: none */
@@ -37,7 +41,74 @@ struct sim {
 	const struct remote_log *log; /* of every connection; NULL: none */
 	const char *password; /* of VRRP, in hactl.yaml; NULL: none */
 	char failed[8]; /* the node whose call failed, or "" */
+	int patience_ms;
+	int taken_out;  /* members of etcd, by hactl itself */
 };
+
+/* ---- etcd ---- */
+
+static inline bool sim_etcd_runs(const struct sim_node *n)
+{
+	return n->etcd && n->member >= SIM_LEARNER;
+}
+
+static inline bool sim_has_quorum(const struct sim *s)
+{
+	int voting = 0, running = 0;
+
+	for (int i = 0; i < SIM_NODES; i++) {
+		bool votes = s->nodes[i].member == SIM_ANNOUNCED || s->nodes[i].member == SIM_STARTED;
+
+		voting += votes;
+		running += votes && sim_etcd_runs(&s->nodes[i]);
+	}
+	return running > voting / 2;
+}
+
+static inline void sim_list_members(const struct sim *s, struct buf *body)
+{
+	buf_puts(body, "{\"members\":[");
+	for (int i = 0, n = 0; i < SIM_NODES; i++) {
+		enum sim_member m = s->nodes[i].member;
+
+		if (m == SIM_NONE)
+			continue;
+		buf_printf(body, "%s{\"ID\":\"%d\",\"peerURLs\":[\"https://127.0.1.1%d:2380\"]%s", n++ ? "," : "", 100 + i, i + 1,
+			   m == SIM_LEARNER ? ",\"isLearner\":true" : "");
+		if (m == SIM_STARTED)
+			buf_printf(body, ",\"name\":\"m%d\"", i + 1);
+		buf_puts(body, "}");
+	}
+	buf_puts(body, "]}");
+}
+
+static inline void sim_etcd_respond(void *ctx, const char *request, struct buf *answer)
+{
+	struct sim_node *n = ctx;
+	struct sim *s = n->sim;
+	const char *id = strstr(request, "{\"ID\":\"");
+	struct buf body = BUF_INIT;
+	int status = 200;
+
+	pthread_mutex_lock(&s->lock);
+	if (strstr(request, "/member/list ")) {
+		sim_list_members(s, &body);
+	} else if (strstr(request, "/member/remove ") && id && sim_has_quorum(s)) {
+		s->nodes[atoi(id + 7) - 100].member = SIM_NONE;
+		s->taken_out++;
+		buf_puts(&body, "{}");
+	} else if (strstr(request, "/maintenance/status ")) {
+		buf_printf(&body, "{\"header\":{\"member_id\":\"%d\"},\"version\":\"3.4.23\"%s}", 99 + n->number,
+			   sim_has_quorum(s) ? ",\"leader\":\"100\"" : "");
+	} else {
+		status = 503;
+		buf_puts(&body, "{\"message\":\"etcdserver: no leader\"}");
+	}
+	pthread_mutex_unlock(&s->lock);
+	buf_printf(answer, "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", status, body.len,
+		   buf_str(&body));
+	buf_release(&body);
+}
 
 /* ---- the API ---- */
 
@@ -45,9 +116,13 @@ static inline void sim_respond(void *ctx, const char *request, struct buf *answe
 {
 	struct sim *s = ctx;
 	struct buf body = BUF_INIT;
+	bool works;
 
 	pthread_mutex_lock(&s->lock);
-	if (!strncmp(request, "GET /api/v1/nodes", 17)) {
+	works = sim_has_quorum(s);
+	if (!works) {
+		buf_puts(&body, "{\"kind\":\"Status\",\"message\":\"etcdserver: request timed out\"}");
+	} else if (!strncmp(request, "GET /api/v1/nodes", 17)) {
 		buf_puts(&body, "{\"kind\":\"NodeList\",\"items\":[");
 		for (int i = 0, n = 0; i < SIM_NODES; i++)
 			if (s->nodes[i].listed)
@@ -64,7 +139,7 @@ static inline void sim_respond(void *ctx, const char *request, struct buf *answe
 	}
 	pthread_mutex_unlock(&s->lock);
 	buf_printf(answer, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-		   strncmp(request, "POST", 4) ? "200 OK" : "201 Created", body.len);
+		   !works ? "500 Internal Server Error" : strncmp(request, "POST", 4) ? "200 OK" : "201 Created", body.len);
 	buf_add(answer, buf_str(&body), body.len);
 	buf_release(&body);
 }
@@ -90,6 +165,14 @@ static inline void sim_put_admin_conf(struct sim_node *n)
 	buf_release(&conf);
 }
 
+static inline void sim_start_etcd(struct sim_node *n)
+{
+	sim_file(n, "etcd/healthcheck-client.crt", n->sim->etcd_client.cert_pem, 0644);
+	sim_file(n, "etcd/healthcheck-client.key", n->sim->etcd_client.key_pem, 0600);
+	n->etcd = n->etcd_data = true;
+	n->member = SIM_STARTED;
+}
+
 static inline void sim_init(struct sim_node *n)
 {
 	const struct sim *s = n->sim;
@@ -103,7 +186,8 @@ static inline void sim_init(struct sim_node *n)
 	sim_file(n, "sa.pub", s->sa.pub_pem, 0644);
 	sim_file(n, "sa.key", s->sa.key_pem, 0600);
 	sim_put_admin_conf(n);
-	n->kubelet_conf = n->apiserver = n->etcd = n->listed = true;
+	n->kubelet_conf = n->apiserver = n->listed = true;
+	sim_start_etcd(n);
 	*n->begun = '\0';
 }
 
@@ -131,7 +215,9 @@ static inline int sim_kubeadm(struct sim_node *n, const char *script)
 	if (strstr(script, "part='prepare'")) {
 		strcpy(n->begun, "join");
 	} else {
-		n->etcd = true;
+		if (n->member != SIM_NONE || !sim_has_quorum(n->sim))
+			return 1;
+		sim_start_etcd(n);
 		*n->begun = '\0';
 	}
 	return 0;
@@ -140,8 +226,11 @@ static inline int sim_kubeadm(struct sim_node *n, const char *script)
 /* What templates/kubeadm-clean.sh does. */
 static inline void sim_clean(struct sim_node *n, const char *script)
 {
-	if (strstr(script, "how='reset'"))
-		n->kubelet_conf = n->apiserver = n->etcd = false;
+	if (strstr(script, "how='reset'")) {
+		if (n->etcd && sim_has_quorum(n->sim))
+			n->member = SIM_NONE;
+		n->kubelet_conf = n->apiserver = n->etcd = n->etcd_data = false;
+	}
 	if (!strstr(script, "how='wait'"))
 		*n->begun = '\0';
 }
@@ -203,7 +292,9 @@ static inline void sim_tell_kubernetes(const struct sim_node *n, struct buf *out
 	if (n->apiserver)
 		buf_puts(out, "has=manifests/kube-apiserver.yaml\n");
 	if (n->etcd)
-		buf_puts(out, "has=manifests/etcd.yaml\netcd_data=yes\n");
+		buf_puts(out, "has=manifests/etcd.yaml\n");
+	if (n->etcd_data)
+		buf_puts(out, "etcd_data=yes\n");
 	if (*n->begun)
 		buf_printf(out, "begun=%s\n", n->begun);
 	for (size_t i = 0; i < sizeof(pki) / sizeof(*pki); i++)
@@ -298,6 +389,25 @@ static inline int sim_beat(struct remote *remote)
 	return 0;
 }
 
+/* To the node's etcd alone. */
+static inline int sim_tunnel(struct remote *remote, const char *host, int port, int *fd, struct err *err)
+{
+	struct sim_remote *r = (struct sim_remote *)remote;
+	struct sim *s = r->node->sim;
+	int pair[2];
+	bool there;
+
+	pthread_mutex_lock(&s->lock);
+	there = !r->lost && !strcmp(host, "127.0.0.1") && port == 2379 && sim_etcd_runs(r->node);
+	pthread_mutex_unlock(&s->lock);
+	if (!there)
+		return err_set(err, ERR_CONNECT, "nothing listens at '%s:%d'", host, port);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	server_take(&r->node->gateway, pair[1]);
+	*fd = pair[0];
+	return 0;
+}
+
 static inline void sim_close(struct remote *remote)
 {
 	free(remote);
@@ -307,7 +417,8 @@ static inline void sim_close(struct remote *remote)
 static inline struct remote *sim_connect(void *ctx, const struct inv_node *inv, const char *address, bool *untrusted,
 					 struct err *err)
 {
-	static const struct remote_ops ops = { .exec = sim_exec, .hold = sim_hold, .beat = sim_beat, .close = sim_close };
+	static const struct remote_ops ops = { .exec = sim_exec, .hold = sim_hold, .beat = sim_beat, .tunnel = sim_tunnel,
+					       .close = sim_close };
 	struct sim *s = ctx;
 	struct sim_remote *r = calloc(1, sizeof(*r));
 	bool fails;
@@ -336,6 +447,9 @@ static inline void sim_start_node(struct sim *s, int number)
 	struct sim_node *n = &s->nodes[number - 1];
 
 	*n = (struct sim_node){ .sim = s, .number = number, .fake = remote_fake() };
+	server_start_at(&n->gateway, &s->etcd_server, "127.0.0.1");
+	n->gateway.ctx = n;
+	n->gateway.respond = sim_etcd_respond;
 	remote_fake_answer(n->fake, "", 0, "", ""); /* any other script: well done */
 	remote_fake_answer(n->fake, "ActiveEnterTimestampMonotonic", 0, number == 1 ? "yes\n10000\n" : "no\n10000\n", "");
 }
@@ -349,22 +463,27 @@ static inline void sim_start(struct sim *s)
 	s->front = cert_make(&(struct cert_spec){ .cn = "front-proxy-ca", .ca = 1 });
 	s->sa = cert_make(&(struct cert_spec){ .cn = "sa" });
 	s->api_cert = cert_make(&(struct cert_spec){ .cn = "kube-apiserver", .by = &s->ca, .san = "IP:" SIM_VIP });
+	s->etcd_server = cert_make(&(struct cert_spec){ .cn = "etcd", .by = &s->etcd_ca, .san = "IP:127.0.0.1" });
+	s->etcd_client = cert_make(&(struct cert_spec){ .cn = "kube-etcd-healthcheck-client", .by = &s->etcd_ca });
 	s->client = cert_make(&(struct cert_spec){ .cn = "kubernetes-admin", .org = "system:masters", .by = &s->ca });
 	test_ca = s->ca; /* whom the server lets in */
 	server_start_at(&s->api, &s->api_cert, SIM_VIP);
 	s->api.ctx = s;
 	s->api.respond = sim_respond;
+	test_ca = s->etcd_ca;
 	for (int i = 1; i <= SIM_NODES; i++)
 		sim_start_node(s, i);
 }
 
 static inline void sim_stop(struct sim *s)
 {
-	struct cert *const certs[] = { &s->ca, &s->etcd_ca, &s->front, &s->sa, &s->api_cert, &s->client };
+	struct cert *const certs[] = { &s->ca, &s->etcd_ca, &s->etcd_server, &s->etcd_client, &s->front, &s->sa, &s->api_cert, &s->client };
 
 	server_stop(&s->api);
-	for (int i = 0; i < SIM_NODES; i++)
+	for (int i = 0; i < SIM_NODES; i++) {
+		server_stop(&s->nodes[i].gateway);
 		remote_close(s->nodes[i].fake);
+	}
 	for (size_t i = 0; i < sizeof(certs) / sizeof(*certs); i++)
 		cert_release(certs[i]);
 	pthread_mutex_destroy(&s->lock);

@@ -59,7 +59,8 @@ static void describe(const struct sim *s, const char *path, const char *kubeadm)
 /* hactl apply. */
 static int apply(struct sim *s, struct told *told, struct err *err)
 {
-	const struct steps_options opt = { .connect = sim_connect, .ctx = s, .log_dir = dir, .who = "the test" };
+	const struct steps_options opt = { .connect = sim_connect, .ctx = s, .log_dir = dir, .who = "the test",
+					   .patience_ms = s->patience_ms };
 	auto_inventory struct inventory inv = { 0 };
 	auto_free char *path = NULL, *kubeadm = NULL;
 	struct steps_run run;
@@ -89,6 +90,7 @@ static void assert_cluster(struct sim *s)
 		const struct sim_node *n = &s->nodes[i];
 
 		assert_true(n->keepalived && n->kubelet_conf && n->apiserver && n->etcd && n->listed && !*n->begun);
+		assert_int_equal(n->member, SIM_STARTED);
 		assert_string_equal(remote_fake_text(n->fake, SIM_PKI "ca.key", &mode), s->ca.key_pem);
 		assert_int_equal(mode, 0600);
 	}
@@ -233,6 +235,79 @@ static void the_log_of_a_bootstrap_names_every_call_and_no_secret(void **state)
 	sim_stop(&s);
 }
 
+/* A cluster of three whose third node has what a join left that was cut off. */
+static void start_half_joined(struct sim *s, enum sim_member member, const char *begun)
+{
+	struct sim_node *n = &s->nodes[2];
+
+	sim_start(s);
+	assert_applies(s, true);
+	n->etcd = n->etcd_data = false;
+	n->member = member;
+	strcpy(n->begun, begun);
+}
+
+static void a_member_that_was_announced_and_never_started_is_taken_out_and_its_node_joins(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	start_half_joined(&s, SIM_ANNOUNCED, "join");
+	assert_applies(&s, true);
+	assert_int_equal(s.taken_out, 1);
+	assert_applies(&s, false);
+	sim_stop(&s);
+}
+
+static void a_learner_that_a_join_left_is_taken_out_and_its_node_joins(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	start_half_joined(&s, SIM_LEARNER, "join");
+	assert_applies(&s, true);
+	assert_int_equal(s.taken_out, 1);
+	sim_stop(&s);
+}
+
+static void the_member_of_a_node_that_was_installed_anew_is_taken_out_and_the_node_joins(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	start_half_joined(&s, SIM_STARTED, "");
+	s.nodes[2].kubelet_conf = s.nodes[2].apiserver = false;
+	assert_applies(&s, true);
+	assert_int_equal(s.taken_out, 1);
+	sim_stop(&s);
+}
+
+/* One of two members runs: etcd has no leader, and the API no answer. */
+static void start_without_quorum(struct sim *s)
+{
+	start_half_joined(s, SIM_ANNOUNCED, "join");
+	s->nodes[1].etcd = s->nodes[1].etcd_data = s->nodes[1].kubelet_conf = s->nodes[1].apiserver = false;
+	s->nodes[1].listed = false;
+	s->nodes[1].member = SIM_NONE;
+}
+
+static void an_etcd_without_quorum_is_the_cause_that_is_told(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	struct told told;
+	struct sim s;
+
+	(void)state;
+	start_without_quorum(&s);
+	s.patience_ms = 1;
+	assert_int_equal(apply(&s, &told, &err), -1);
+	assert_int_equal(err.kind, ERR_QUORUM);
+	assert_non_null(strstr(err.msg, "1 of 2 members"));
+	assert_non_null(strstr(err.msg, "m3"));
+	assert_int_equal(s.taken_out, 0);
+	sim_stop(&s);
+}
+
 static int setup(void **state)
 {
 	auto_err struct err err = ERR_INIT;
@@ -261,6 +336,10 @@ int main(void)
 		cmocka_unit_test(a_bootstrap_makes_a_cluster_and_the_next_one_changes_nothing),
 		cmocka_unit_test(the_log_of_a_bootstrap_names_every_call_and_no_secret),
 		cmocka_unit_test(whichever_call_fails_the_error_names_node_and_step_and_the_next_run_completes),
+		cmocka_unit_test(a_member_that_was_announced_and_never_started_is_taken_out_and_its_node_joins),
+		cmocka_unit_test(a_learner_that_a_join_left_is_taken_out_and_its_node_joins),
+		cmocka_unit_test(the_member_of_a_node_that_was_installed_anew_is_taken_out_and_the_node_joins),
+		cmocka_unit_test(an_etcd_without_quorum_is_the_cause_that_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, setup, cleanup);
