@@ -2,17 +2,19 @@
 # In: perl, python (netprobe.pl and .py), seconds, own, interface, ports, targets, peers, word, disk (yes or no).
 umask 077
 work=$(mktemp -d) || { echo "cannot make a temporary directory" >&2; exit 1; }
-file=
-trap 'rm -rf "$work" ${file:+"$file"}' EXIT
+trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP
 
 # How long a write takes until it is on the disk, 2300 bytes each as etcd's write-ahead log has them.  dd tells
 # the time of a single write, so that nothing else is needed.  On etcd's file system, not in its directory,
-# which kubeadm wants empty, unless that is a file system of its own.
+# which kubeadm wants empty, unless that is a file system of its own.  The file has no name, so that nothing is
+# left of it, however this ends.
+file=
 if [ "$disk" = yes ]; then
+	rm -f /var/lib/.hactl-disk-* /var/lib/etcd/.hactl-disk-*
 	dir=/var/lib
 	[ ! -d /var/lib/etcd ] || [ "$(stat -c %d /var/lib/etcd)" = "$(stat -c %d /var/lib)" ] || dir=/var/lib/etcd
-	file=$(mktemp "$dir/.hactl-disk-XXXXXX") || file=
+	file=$(mktemp "$dir/.hactl-disk-XXXXXX") && exec 8>>"$file" && rm -f "$file" || file=
 fi
 if [ -n "$file" ]; then
 	(
@@ -20,7 +22,7 @@ if [ -n "$file" ]; then
 		n=0
 		while [ $n -lt 200 ]; do
 			n=$((n + 1))
-			LC_ALL=C dd if=/dev/zero of="$file" bs=2300 count=1 oflag=append,dsync conv=notrunc 2>>"$work/disk" || break
+			LC_ALL=C dd if=/dev/zero of=/proc/self/fd/8 bs=2300 count=1 oflag=append,dsync conv=notrunc 2>>"$work/disk" || break
 		done
 	) &
 	writer=$!
