@@ -1,9 +1,10 @@
 # Moves the files of a tar stream on stdin into their places, all or none.
-# Ahead of the stream come, $hactl_count times, two lines: "SHA256 MODE" and the path.  Its members
-# are DIR/.hactl.$hactl_nonce/NAME for DIR/NAME: only within a file system a rename is one step.
+# In: hactl_files, for each a line "SHA256 MODE PATH"; hactl_roots, those of their directories that
+# lie in none of the others, each in a line with a slash at its end.  The stream's members are
+# ROOT/.hactl.$hactl_nonce/REST for ROOT/REST.
 # Prints "changed NUMBER" for each file that was not as it should be.
 # Starting a process is what costs most here, so there is one for all files where the shell itself
-# cannot do it.
+# cannot do it, tar makes the directories, and new ones move with all that is in them.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
@@ -14,39 +15,34 @@ IFS='
 '
 nl=$IFS
 fresh=.hactl.$hactl_nonce
-files="" dirs="" there="" there_sums="" open="" private="" made="" stages="" changed="" staged_sums="" staged="" begun=""
+dirs="" there="" there_sums="" open="" private="" made="" stages="" nears="" bases="" items="" changed=""
+staged="" staged_sums="" old="" olds="" begun=""
 
 fail() {
 	printf '%s\n' "$*" >&2
 	exit 1
 }
 
-# for_changed DIR COMMAND: runs it with number, path, its place in the stage and the old one's.
-for_changed() {
-	for number in $changed; do
-		path=${number#* } number=${number%% *}
-		if [ "$1" = "${path%/*}" ]; then
-			"$2" "$number" "$path" "$1/$fresh/${path##*/}" "$1/$fresh.old/${path##*/}"
+# Of each file that was moved the old one comes back, or nothing.
+undo() {
+	# shellcheck disable=SC2086 # a list
+	set -- $staged
+	for file in $changed; do
+		path=${file#* } place=$1
+		before=${path%/*}/$fresh.old/${path##*/}
+		shift
+		if [ -e "$place" ]; then
+			continue
+		elif [ -e "$before" ] || [ -L "$before" ]; then
+			mv -f "$before" "$path"
+		else
+			rm -f "$path"
 		fi
 	done
 }
 
-undo_one() {
-	if [ -e "$3" ]; then
-		return 0
-	elif [ -e "$4" ] || [ -L "$4" ]; then
-		mv -f "$4" "$2"
-	else
-		rm -f "$2"
-	fi
-}
-
 clean() {
-	if [ "$1" != 0 ]; then
-		for dir in $begun; do
-			for_changed "${dir%/}" undo_one
-		done
-	fi
+	[ "$1" = 0 ] || [ -z "$begun" ] || undo
 	# shellcheck disable=SC2086 # lists
 	[ -z "$stages" ] || rm -rf $stages
 	# shellcheck disable=SC2086
@@ -68,17 +64,14 @@ has() {
 }
 
 read_list() {
-	n=0
-	while [ "$n" -lt "$hactl_count" ]; do
-		IFS=' ' read -r sum mode && IFS= read -r path || fail "the list of files did not arrive whole"
-		n=$((n + 1))
+	for file in $hactl_files; do
+		path=${file#* * } dir=${file#* * }
+		dir=${dir%/*}
 		[ ! -d "$path" ] || fail "'$path' is a directory"
-		dir=${path%/*}
 		has "$dirs" "$dir/" || dirs="$dirs$dir/$nl"
-		files="$files$n $sum $mode $path$nl"
 		if [ -f "$path" ] && [ ! -L "$path" ] && [ -O "$path" ]; then
 			there="$there$path$nl"
-			there_sums="$there_sums$sum  $path$nl"
+			there_sums="$there_sums${file%% *}  $path$nl"
 		fi
 	done
 }
@@ -94,13 +87,43 @@ look() {
 	)
 }
 
+# The root of DIR, or itself.
+root_of() {
+	for root in $hactl_roots; do
+		root=${root%/}
+		case $1/ in "$root"/*) return ;; esac
+	done
+	root=$1
+}
+
+# For what is new in DIR: sets base, the directory that it is moved to, and top, the directory in it
+# that is new too, or nothing.  A root is there once tar has run.
+find_base() {
+	root_of "$1"
+	base=$1 top=
+	while [ "$base" != "$root" ] && [ ! -d "$base" ]; do
+		top=$base base=${base%/*}
+	done
+}
+
+# add_changed SUM NUMBER PATH
+add_changed() {
+	find_base "${3%/*}"
+	has "$bases" "$base/" || bases="$bases$base/$nl"
+	has "$items" "${top:-$3}" || items="$items${top:-$3}$nl"
+	changed="$changed$2 $3$nl"
+	staged="$staged$base/$fresh/${3#"$base"/}$nl"
+	staged_sums="$staged_sums$1  $base/$fresh/${3#"$base"/}$nl"
+}
+
 choose() {
 	look
+	n=0
 	# shellcheck disable=SC2086
 	set -- $modes
-	for file in $files; do
-		rest=${file#* } path=${file#* * * }
-		mode=${rest#* } sum=${rest%% *}
+	for file in $hactl_files; do
+		n=$((n + 1))
+		path=${file#* * } mode=${file#* }
 		mode=${mode%% *}
 		if has "$there" "$path"; then
 			got=${result%%"$nl"*} result=${result#*"$nl"}
@@ -108,10 +131,7 @@ choose() {
 			[ $# = 0 ] || shift
 			case $access$got in "$mode/"*': OK') continue ;; esac
 		fi
-		changed="$changed${file%% *} $path$nl"
-		place=${path%/*}/$fresh/${path##*/}
-		staged="$staged$place$nl"
-		staged_sums="$staged_sums$sum  $place$nl"
+		add_changed "${file%% *}" "$n" "$path"
 	done
 }
 
@@ -135,19 +155,54 @@ plan_dir() {
 	made="$1$nl$made"
 }
 
-# shellcheck disable=SC2086
-make_dirs() {
+# Unpacks: what is new below ROOT lies in ROOT/$fresh then, the rest in the $fresh of its base, which
+# may be another file system: only within one a rename is one step.
+unpack() {
 	for dir in $dirs; do
 		plan_dir "${dir%/}"
-		stages="$stages$dir$fresh$nl"
 	done
-	[ -z "$open" ] || mkdir -m 755 $open || fail "a directory cannot be made"
-	mkdir -m 700 $private $stages || fail "a directory cannot be made"
+	for root in $hactl_roots; do
+		stages="$stages${root%/}/$fresh$nl"
+	done
+	tar -x -p -m -f - -C / || fail "the files could not be unpacked beside their places"
+	for base in $bases; do
+		has "$stages" "$base$fresh" || nears="$nears$base$nl"
+	done
+	[ -z "$nears" ] || bring_near
+	[ -z "$open" ] || open_dirs
+}
+
+# shellcheck disable=SC2086
+bring_near() {
+	for base in $nears; do
+		stages="$stages$base$fresh$nl"
+		set -- "$@" "$base$fresh"
+	done
+	mkdir -m 700 "$@" || fail "a directory cannot be made"
+	for base in $nears; do
+		root_of "${base%/}"
+		set --
+		for item in $items; do
+			[ "${item%/*}/" != "$base" ] || set -- "$@" "$root/$fresh/${item#"$root"/}"
+		done
+		mv -f "$@" "$base$fresh" || fail "files cannot be laid beside their places in '$base'"
+	done
+}
+
+# tar made them private.
+open_dirs() {
+	set --
+	for dir in $open; do
+		find_base "$dir"
+		[ -z "$top" ] || dir=$base/$fresh/${dir#"$base"/}
+		set -- "$@" "$dir"
+	done
+	chmod 755 "$@" || fail "a directory cannot be opened"
 }
 
 verify() {
 	# shellcheck disable=SC2086
-	set -- $staged
+	set -- $changed
 	result=$(sha256sum -c 2>/dev/null <<-END
 		${staged_sums%"$nl"}
 	END
@@ -155,32 +210,36 @@ verify() {
 	for got in $result; do
 		case $got in *': OK') shift ;; *) break ;; esac
 	done
-	fail "'${1%/"$fresh"/*}/${1##*/}' arrived with another SHA-256: try again"
-}
-
-add_one() {
-	moved="$moved$3$nl"
-	if [ -e "$2" ] || [ -L "$2" ]; then
-		old="$old$2$nl"
-	fi
+	fail "'${1#* }' arrived with another SHA-256: try again"
 }
 
 # shellcheck disable=SC2086
 keep_old() {
-	stages="$stages$dir$fresh.old$nl"
-	mkdir "$dir$fresh.old" && ln $old "$dir$fresh.old/" 2>/dev/null && return
-	rm -rf "$dir$fresh.old"
-	mkdir "$dir$fresh.old" && cp -p -P $old "$dir$fresh.old/" || fail "files in '$dir' cannot be kept aside"
+	set --
+	for item in $items; do
+		if [ -e "$item" ] || [ -L "$item" ]; then
+			old="$old$item$nl"
+			has "$olds" "${item%/*}/$fresh.old" || olds="$olds${item%/*}/$fresh.old$nl"
+		fi
+	done
+	[ -n "$old" ] || return 0
+	stages="$stages$olds"
+	mkdir $olds || fail "a directory cannot be made"
+	for dir in $olds; do
+		set --
+		for item in $old; do
+			[ "${item%/*}" != "${dir%/*}" ] || set -- "$@" "$item"
+		done
+		ln "$@" "$dir" 2>/dev/null || cp -p -P -f "$@" "$dir" || fail "files in '${dir%/*}' cannot be kept aside"
+	done
 }
 
 replace() {
-	old="" moved=""
-	for_changed "${dir%/}" add_one
-	[ -n "$moved" ] || return 0
-	[ -z "$old" ] || keep_old
-	begun="$begun$dir$nl"
-	# shellcheck disable=SC2086
-	mv -f $moved "$dir" || fail "files in '$dir' cannot be replaced"
+	set --
+	for item in $items; do
+		[ "${item%/*}/" != "$base" ] || set -- "$@" "$base$fresh/${item##*/}"
+	done
+	mv -f "$@" "$base" || fail "files in '$base' cannot be replaced"
 }
 
 trap finish EXIT
@@ -197,14 +256,15 @@ done
 read_list
 choose
 [ -n "$changed" ] || exit 0
-make_dirs
-tar -x -p -m -f - -C / || fail "the files could not be unpacked beside their places"
+unpack
 verify
 # shellcheck disable=SC2086
 sync $staged 2>/dev/null
-for dir in $dirs; do
+keep_old
+begun=yes
+for base in $bases; do
 	replace
 done
-for number in $changed; do
-	printf 'changed %d\n' "${number%% *}"
+for file in $changed; do
+	printf 'changed %d\n' "${file%% *}"
 done

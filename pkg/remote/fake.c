@@ -134,23 +134,18 @@ static int answer_script(struct fake *f, const char *script, struct remote_resul
 	return a->status;
 }
 
-/* Behind n times two lines of the manifest. */
-static const char *find_tar(const char *manifest, size_t n)
+/* files: remote-put.sh's, quoted. */
+static int answer_put(struct fake *f, const char *files, const char *tar, size_t len, struct buf *out, struct err *err)
 {
-	for (n *= 2; n; n--)
-		manifest = strchr(manifest, '\n') + 1;
-	return manifest;
-}
-
-static int answer_put(struct fake *f, const char *manifest, size_t len, size_t n, struct buf *out, struct err *err)
-{
-	const char *line = manifest, *tar = find_tar(manifest, n);
+	auto_buf struct buf list = BUF_INIT;
 	struct tar_member m;
+	const char *line;
 	int rc;
 
-	len -= (size_t)(tar - manifest);
-	for (n = 1; (rc = tar_next(&tar, &len, &m, err)) == 1; n++) {
-		const char *path = strchr(line, '\n') + 1, *end = strchr(path, '\n');
+	unquote(&files, &list);
+	line = buf_str(&list);
+	for (size_t n = 1; (rc = tar_next(&tar, &len, &m, err)) == 1; n++) {
+		const char *end = strchr(line, '\n'), *path = strchr(line, '/');
 		auto_free char *name = strndup(path, (size_t)(end - path));
 		unsigned int mode;
 
@@ -179,12 +174,13 @@ static int add_framed(const struct remote_exec *e, const char *nonce, int status
 static int answer(struct fake *f, const struct remote_exec *e, struct remote_result *body,
 		  struct err *err)
 {
-	const char *input = e->input, *script = strstr(input, "hactl_script="), *dd = strstr(e->command, "dd bs=1 ");
+	const char *input = e->input, *script = strstr(input, "hactl_script="), *dd = strstr(e->command, "dd bs=1 "),
+		   *files = strstr(input, "hactl_files=");
 	auto_buf struct buf text = BUF_INIT;
-	size_t len, n;
+	size_t len;
 
-	if (dd && sscanf(dd, "dd bs=1 count=%zu", &len) == 1 && sscanf(input, "%*s hactl_count=%zu", &n) == 1)
-		return answer_put(f, input + len, e->input_len - len, n, &body->out, err);
+	if (dd && files && sscanf(dd, "dd bs=1 count=%zu", &len) == 1)
+		return answer_put(f, files + strlen("hactl_files="), input + len, e->input_len - len, &body->out, err);
 	assert(script);
 	script += strlen("hactl_script=");
 	unquote(&script, &text);

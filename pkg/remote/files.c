@@ -31,13 +31,14 @@ static int check_path(const char *path, struct err *err)
 	return 0;
 }
 
+/* A line for each, as remote-put.sh takes it. */
 static void write_manifest(const struct remote_file *files, size_t n, struct buf *out)
 {
 	char sum[65];
 
 	for (size_t i = 0; i < n; i++) {
 		pki_sha256(files[i].data, files[i].len, sum);
-		buf_printf(out, "%s %o\n%s\n", sum, files[i].mode & 07777, files[i].path);
+		buf_printf(out, "%s %o %s\n", sum, files[i].mode & 07777, files[i].path);
 	}
 }
 
@@ -54,30 +55,80 @@ static void write_long_manifest(const struct remote_file *files, const char *con
 	}
 }
 
-/* Where a file lies on the node until all are there, below '/': remote-put.sh says why. */
-static void stage_name(const char *path, const char *nonce, struct buf *out)
+/* The length of its directory, with the slash. */
+static size_t dir_len(const char *path)
 {
-	const char *name = strrchr(path, '/') + 1;
-
-	buf_clear(out);
-	buf_add(out, path + 1, (size_t)(name - path - 1));
-	buf_printf(out, ".hactl.%s/%s", nonce, name);
+	return (size_t)(strrchr(path, '/') + 1 - path);
 }
 
-/* The script, the manifest, the tar stream, in a buffer that is reserved first: it holds secrets. */
-static void write_stream(const char *script, const char *manifest, const char *nonce,
-			 const struct remote_file *files, size_t n, struct buf *out)
+/* Is the directory of one the same as that of another, or above it? */
+static bool holds(const char *path, const char *other)
 {
-	size_t size = strlen(script) + strlen(manifest) + TAR_SIZE_END;
+	return !strncmp(path, other, dir_len(path));
+}
+
+/* Which file's directory is the root of files[i], the topmost of theirs: remote-put.sh says why. */
+static const char *root_of(const struct remote_file *files, size_t n, size_t i)
+{
+	const char *root = files[i].path;
+
+	for (size_t j = 0; j < n; j++)
+		if (holds(files[j].path, root))
+			root = files[j].path;
+	return root;
+}
+
+static void write_roots(const struct remote_file *files, size_t n, struct buf *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *root = root_of(files, n, i);
+		size_t first = 0;
+
+		while (!holds(root, files[first].path))
+			first++;
+		if (first == i) {
+			buf_add(out, root, dir_len(root));
+			buf_puts(out, "\n");
+		}
+	}
+}
+
+/* Where a file lies on the node until all are there, below '/'. */
+static void stage_name(const char *path, const char *root, const char *nonce, struct buf *out)
+{
+	size_t len = dir_len(root);
+
+	buf_clear(out);
+	buf_add(out, path + 1, len - 1);
+	buf_printf(out, ".hactl.%s/%s", nonce, path + len);
+}
+
+static void write_script(const char *nonce, const struct remote_file *files, size_t n, struct buf *out)
+{
+	auto_buf struct buf manifest = BUF_INIT, roots = BUF_INIT;
+
+	write_manifest(files, n, &manifest);
+	write_roots(files, n, &roots);
+	buf_printf(out, "hactl_nonce=%s hactl_files=", nonce);
+	remote_quote(out, buf_str(&manifest));
+	buf_puts(out, " hactl_roots=");
+	remote_quote(out, buf_str(&roots));
+	buf_printf(out, "\n%s", tmpl_text("remote-put.sh"));
+}
+
+/* The script and the tar stream, in a buffer that is reserved first: it holds secrets. */
+static void write_stream(const char *script, const char *nonce, const struct remote_file *files, size_t n,
+			 struct buf *out)
+{
+	size_t size = strlen(script) + TAR_SIZE_END;
 	auto_buf struct buf name = BUF_INIT;
 
 	for (size_t i = 0; i < n; i++)
 		size += tar_size(strlen(files[i].path) + strlen(nonce) + 16, files[i].len);
 	buf_reserve(out, size);
 	buf_puts(out, script);
-	buf_puts(out, manifest);
 	for (size_t i = 0; i < n; i++) {
-		stage_name(files[i].path, nonce, &name);
+		stage_name(files[i].path, root_of(files, n, i), nonce, &name);
 		tar_add(out, buf_str(&name), files[i].mode & 07777, files[i].data, files[i].len);
 	}
 	tar_end(out);
@@ -130,16 +181,15 @@ static int exec_put(struct remote *r, const struct remote_file *files, size_t n,
 static int put_fast(struct remote *r, const struct remote_file *files, size_t n, struct strs *changed,
 		    bool *lacks, struct err *err)
 {
-	auto_buf struct buf manifest = BUF_INIT, script = BUF_INIT;
+	auto_buf struct buf script = BUF_INIT;
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 	auto_wipe struct buf stream = BUF_INIT;
 	struct frame frame;
 
 	if (frame_init(&frame, err) < 0)
 		return -1;
-	buf_printf(&script, "hactl_nonce=%s hactl_count=%zu\n%s", frame.nonce, n, tmpl_text("remote-put.sh"));
-	write_manifest(files, n, &manifest);
-	write_stream(buf_str(&script), buf_str(&manifest), frame.nonce, files, n, &stream);
+	write_script(frame.nonce, files, n, &script);
+	write_stream(buf_str(&script), frame.nonce, files, n, &stream);
 	if (exec_put(r, files, n, &frame, &stream, script.len, &res, err) < 0)
 		return -1;
 	*lacks = res.status == LACKS_TOOLS;

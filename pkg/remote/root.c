@@ -27,7 +27,9 @@ void remote_release(struct remote *r)
  * as three processes. */
 static void add_eval(struct buf *command, size_t len)
 {
-	buf_printf(command, "sh -c 'eval \"$(dd bs=%zu count=1 iflag=fullblock 2>/dev/null || dd bs=1 count=%zu 2>/dev/null)\"'",
+	buf_printf(command,
+		   "sh -c 'hactl=$(dd bs=%zu count=1 iflag=fullblock 2>/dev/null) || "
+		   "hactl=$(dd bs=1 count=%zu 2>/dev/null); eval \"$hactl\"'",
 		   len, len);
 }
 

@@ -148,14 +148,14 @@ static void nothing_is_written_when_one_file_cannot_be(void **state)
 	assert_entries(w->dir, 2);
 }
 
-static void files_replaced_before_a_failure_come_back(void **state)
+static void a_path_in_the_way_of_another_is_no_harm(void **state)
 {
 	struct world *w = *state;
 	auto_free char *a = path_of(w, "a"), *new = path_of(w, "new"), *dir = path_of(w, "new/x");
 	const struct remote_file files[] = {
 		{ a, "2", 1, 0600 }, { new, "", 0, 0600 }, { dir, "", 0, 0600 } };
 
-	/* "new" cannot be a file and a directory: the directory is made first, then in the way. */
+	/* "new" cannot be a file and a directory */
 	assert_int_equal(file_write(a, "1", 1, 0640, &w->err), 0);
 	assert_int_equal(remote_put(w->here, files, 3, NULL, &w->err), -1);
 	assert_content(a, "1");
@@ -163,24 +163,131 @@ static void files_replaced_before_a_failure_come_back(void **state)
 	assert_entries(w->dir, 1);
 }
 
-static void so_do_those_of_other_directories(void **state)
+static void directories_below_each_other_are_filled_at_once(void **state)
 {
 	struct world *w = *state;
-	auto_free char *sub = path_of(w, "sub"), *a = path_of(w, "sub/a"), *link = path_of(w, "sub/link"),
-		       *fresh = path_of(w, "sub/fresh"), *new = path_of(w, "new"), *dir = path_of(w, "new/x");
-	const struct remote_file files[] = { { a, "2", 1, 0600 }, { link, "2", 1, 0600 }, { fresh, "2", 1, 0600 },
-					     { new, "", 0, 0600 }, { dir, "", 0, 0600 } };
+	auto_free char *top = path_of(w, "top"), *a = path_of(w, "top/a b"), *old = path_of(w, "top/old"),
+		       *b = path_of(w, "top/old/b"), *kept = path_of(w, "top/old/kept"), *c = path_of(w, "top/old/new/c"),
+		       *d = path_of(w, "top/new/deep/d"), *new = path_of(w, "top/new"), *deep = path_of(w, "top/old/new");
+	const struct remote_file files[] = { { d, "4", 1, 0644 }, { a, "1", 1, 0600 }, { b, "2", 1, 0600 }, { c, "3", 1, 0600 } };
+
+	assert_int_equal(mkdir(top, 0755), 0);
+	assert_int_equal(mkdir(old, 0750), 0);
+	assert_int_equal(file_write(b, "0", 1, 0600, &w->err), 0);
+	assert_int_equal(file_write(kept, "k", 1, 0600, &w->err), 0);
+	assert_int_equal(remote_put(w->here, files, 4, &w->changed, &w->err), 0);
+	assert_int_equal(w->changed.n, 4);
+	assert_content(a, "1");
+	assert_content(b, "2");
+	assert_content(c, "3");
+	assert_content(d, "4");
+	assert_content(kept, "k");
+	assert_int_equal(mode_of(old), 0750);
+	assert_int_equal(mode_of(new), 0755);
+	assert_int_equal(mode_of(deep), 0755);
+	assert_entries(top, 3);
+	assert_entries(old, 3);
+	assert_entries(new, 1);
+}
+
+static void a_directory_may_be_a_link_to_another_file_system(void **state)
+{
+	struct world *w = *state;
+	char elsewhere[] = "/dev/shm/test_files.XXXXXX";
+	auto_free char *link = path_of(w, "link"), *a = path_of(w, "a"), *b = path_of(w, "link/b"), *c = path_of(w, "link/new/c");
+	const struct remote_file files[] = { { a, "1", 1, 0600 }, { b, "2", 1, 0600 }, { c, "3", 1, 0600 } };
+	char command[100];
+
+	if (!mkdtemp(elsewhere))
+		skip();
+	assert_int_equal(symlink(elsewhere, link), 0);
+	assert_int_equal(file_write(b, "0", 1, 0600, &w->err), 0);
+	assert_int_equal(remote_put(w->here, files, 3, NULL, &w->err), 0);
+	assert_content(a, "1");
+	assert_content(b, "2");
+	assert_content(c, "3");
+	assert_entries(elsewhere, 2);
+	assert_entries(w->dir, 2);
+	snprintf(command, sizeof(command), "rm -rf '%s'", elsewhere);
+	assert_int_equal(system(command), 0);
+}
+
+/* This machine with no more programs than a folder holds: the scripts' own PATH is cut out. */
+struct poor {
+	struct remote remote, *here;
+	char *bin;
+};
+
+static int poor_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res, struct err *err)
+{
+	struct poor *p = (struct poor *)r;
+	auto_buf struct buf input = BUF_INIT;
+	struct remote_exec own = *e;
+	char path[128];
+	int n = snprintf(path, sizeof(path), "PATH=%s", p->bin);
+	static const char usual[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	char *at;
+
+	buf_add(&input, e->input, e->input_len);
+	at = memmem(input.data, input.len, usual, strlen(usual));
+	assert_non_null(at);
+	assert_true((size_t)n <= strlen(usual));
+	memset(at, ' ', strlen(usual));
+	memcpy(at, path, (size_t)n);
+	own.input = input.data;
+	return p->here->ops->exec(p->here, &own, res, err);
+}
+
+static void make_poor(struct poor *p, const struct world *w, const char *const *tools)
+{
+	static const struct remote_ops ops = { .exec = poor_exec };
+	char command[300];
+
+	*p = (struct poor){ { .ops = &ops }, w->here, path_of(w, "bin") };
+	assert_int_equal(mkdir(p->bin, 0755), 0);
+	for (; *tools; tools++) {
+		snprintf(command, sizeof(command), "ln -s \"$(command -v %s)\" %s/", *tools, p->bin);
+		assert_int_equal(system(command), 0);
+	}
+}
+
+static void release_poor(struct poor *p)
+{
+	remote_release(&p->remote);
+	free(p->bin);
+}
+
+static void files_replaced_before_a_failure_come_back(void **state)
+{
+	/* mv moves nothing to the directory "full" */
+	static const char *const tools[] = { "sh", "dd", "tar", "sha256sum", "stat", "ls", "ln", "rm", "rmdir", "mkdir",
+					     "chmod", "sync", NULL };
+	static const char mv[] = "#!/bin/sh\nfor to; do :; done\ncase $to in */full/) exit 1; esac\n"
+				 "PATH=/usr/bin:/bin exec mv \"$@\"\n";
+	struct world *w = *state;
+	auto_free char *a = path_of(w, "a"), *link = path_of(w, "link"), *full = path_of(w, "full"), *b = path_of(w, "full/b"),
+		       *new = path_of(w, "new/x/y"), *program = path_of(w, "bin/mv");
+	const struct remote_file files[] = { { a, "2", 1, 0600 }, { new, "2", 1, 0600 }, { link, "2", 1, 0600 },
+					     { b, "2", 1, 0600 } };
+	struct poor poor;
 	char target[8] = "";
 
-	assert_int_equal(mkdir(sub, 0755), 0);
+	make_poor(&poor, w, tools);
+	assert_int_equal(file_write(program, mv, sizeof(mv) - 1, 0755, &w->err), 0);
+	assert_int_equal(mkdir(full, 0755), 0);
 	assert_int_equal(file_write(a, "1", 1, 0640, &w->err), 0);
+	assert_int_equal(file_write(b, "1", 1, 0640, &w->err), 0);
 	assert_int_equal(symlink("where", link), 0);
-	assert_int_equal(remote_put(w->here, files, 5, NULL, &w->err), -1);
+	assert_int_equal(remote_put(&poor.remote, files, 4, &w->changed, &w->err), -1);
+	assert_non_null(strstr(w->err.msg, "cannot be replaced"));
+	assert_int_equal(w->changed.n, 0);
 	assert_content(a, "1");
+	assert_content(b, "1");
 	assert_int_equal(mode_of(a), 0640);
 	assert_int_equal(readlink(link, target, sizeof(target)), 5);
-	assert_entries(sub, 2);
-	assert_entries(w->dir, 1);
+	assert_entries(full, 1);
+	assert_entries(w->dir, 4);
+	release_poor(&poor);
 }
 
 static void a_link_is_replaced_and_what_it_names_is_kept(void **state)
@@ -317,46 +424,19 @@ static void much_that_is_there_already_is_not_sent_again(void **state)
 	assert_int_equal(mode_of(a), 0644);
 }
 
-/* The machine with no more programs than a folder holds: the scripts' own PATH is cut out. */
-static int poor_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res, struct err *err)
-{
-	struct poor { struct remote remote; struct remote *here; const char *bin; } *p = (void *)r;
-	auto_buf struct buf input = BUF_INIT;
-	struct remote_exec own = *e;
-	char path[128];
-	int n = snprintf(path, sizeof(path), "PATH=%s", p->bin);
-	static const char usual[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	char *at;
-
-	buf_add(&input, e->input, e->input_len);
-	at = memmem(input.data, input.len, usual, strlen(usual));
-	assert_non_null(at);
-	assert_true((size_t)n <= strlen(usual));
-	memset(at, ' ', strlen(usual));
-	memcpy(at, path, (size_t)n);
-	own.input = input.data;
-	return p->here->ops->exec(p->here, &own, res, err);
-}
-
 static void a_machine_without_tar_and_others_takes_files_too(void **state)
 {
-	static const char *const needed[] = { "sh", "dd", "cp", "mv", "ln", "rm", "rmdir", "mkdir", "chmod", "chown",
-					      "cat", "ls", "id", "openssl", NULL };
-	static const struct remote_ops ops = { .exec = poor_exec };
+	static const char *const tools[] = { "sh", "dd", "cp", "mv", "ln", "rm", "rmdir", "mkdir", "chmod", "chown",
+					     "cat", "ls", "id", "openssl", NULL };
 	struct world *w = *state;
 	size_t len = 100001;
-	auto_free char *bin = path_of(w, "bin"), *a = path_of(w, "d/a"), *b = path_of(w, "b"), *data = malloc(len);
-	struct { struct remote remote; struct remote *here; const char *bin; } poor = { { .ops = &ops }, w->here, bin };
+	auto_free char *a = path_of(w, "d/a"), *b = path_of(w, "b"), *data = malloc(len);
 	struct remote_file files[] = { { a, data, len, 0640 }, { b, "x\0y\n", 4, 0600 } };
 	auto_buf struct buf back = BUF_INIT;
-	char command[300];
+	struct poor poor;
 
 	memset(data, 'x', len);
-	assert_int_equal(mkdir(bin, 0755), 0);
-	for (size_t i = 0; needed[i]; i++) {
-		snprintf(command, sizeof(command), "ln -s \"$(command -v %s)\" %s/", needed[i], bin);
-		assert_int_equal(system(command), 0);
-	}
+	make_poor(&poor, w, tools);
 	if (remote_put(&poor.remote, files, 2, &w->changed, &w->err) < 0)
 		fail_msg("%s", w->err.msg);
 	assert_int_equal(w->changed.n, 2);
@@ -364,7 +444,7 @@ static void a_machine_without_tar_and_others_takes_files_too(void **state)
 	assert_int_equal(back.len, len);
 	assert_memory_equal(back.data, data, len);
 	assert_int_equal(mode_of(a), 0640);
-	remote_release(&poor.remote);
+	release_poor(&poor);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -376,8 +456,10 @@ int main(void)
 		TEST(directories_below_a_private_one_are_private),
 		TEST(equal_files_are_left_alone),
 		TEST(nothing_is_written_when_one_file_cannot_be),
+		TEST(a_path_in_the_way_of_another_is_no_harm),
 		TEST(files_replaced_before_a_failure_come_back),
-		TEST(so_do_those_of_other_directories),
+		TEST(directories_below_each_other_are_filled_at_once),
+		TEST(a_directory_may_be_a_link_to_another_file_system),
 		TEST(a_link_is_replaced_and_what_it_names_is_kept),
 		TEST(a_large_file_arrives_whole),
 		TEST(the_version_before_is_kept_where_asked),
