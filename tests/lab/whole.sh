@@ -23,12 +23,13 @@ members_started() {
   local n
   for n in $(masters); do
     members "$n" >"$W/members" || return
-    [ "$(grep -c ' started,.* false$' "$W/members")" = "$1" ] && [ "$(wc -l <"$W/members")" = "$1" ] || { cat "$W/members"; return 1; }
+    if [ "$(grep -c ' started,.* false$' "$W/members")" != "$1" ] || [ "$(wc -l <"$W/members")" != "$1" ]; then cat "$W/members"; return 1; fi
   done
 }
 
 # Each file is whole (openssl reads it, keys fit their certificates, these are of the CA beside them), and
 # what control-plane nodes share is the same on all.
+# shellcheck disable=SC2016 # for the node's shell
 PKI_CHECK='cd /etc/kubernetes/pki || exit 1
 bad() { echo "$(hostname): $*"; exit 1; }
 for c in ca:apiserver ca:apiserver-kubelet-client front-proxy-ca:front-proxy-client etcd/ca:etcd/server etcd/ca:etcd/peer etcd/ca:etcd/healthcheck-client etcd/ca:apiserver-etcd-client; do
@@ -57,5 +58,16 @@ no_leftovers() {
     lab ssh "$n" 'find /etc/kubernetes /etc/keepalived /etc/default /var/lib/hactl /var/lib/kubelet/config.yaml /tmp /run \
         \( -name ".*hactl*" -o -name "*.hactl.*" -o -name pki-before -o -name kubeadm-join.yaml -o -name hactl.holder -o -name bootstrap-kubelet.conf \) -print 2>/dev/null' >"$W/left"
     [ ! -s "$W/left" ] || { sed "s/^/left on $n: /" "$W/left"; return 1; }
+  done
+}
+
+# No file of a PKI is there in part, also where a run has just been broken off.
+pki_parses() {
+  local n
+  for n in $(masters); do
+    # shellcheck disable=SC2016
+    lab ssh "$n" 'for f in $(find /etc/kubernetes/pki -name "*.crt" 2>/dev/null); do openssl x509 -noout -in "$f" 2>/dev/null || echo "$f"; done
+      for f in $(find /etc/kubernetes/pki -name "*.key" 2>/dev/null); do openssl pkey -noout -in "$f" 2>/dev/null || echo "$f"; done' >"$W/partial" || return
+    [ ! -s "$W/partial" ] || { sed "s/^/in part on $n: /" "$W/partial"; return 1; }
   done
 }

@@ -1,0 +1,111 @@
+#!/bin/bash
+# Power, network, sshd or the VIP fail while hactl apply works.  The run ends by itself, done or with the cause;
+# no file of the PKI is there in part, no member of etcd is lost, and the same command makes the whole cluster.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=whole.sh
+. "$TOP/tests/lab/whole.sh"
+runner=''
+
+begin() { exec_op setsid "$HACTL" apply --config "$W/hactl.yaml" </dev/null >"$W/run" 2>&1 & runner=$!; }
+runs() { kill -0 "$runner" 2>/dev/null; }
+
+# reaches REGEX: the run says it; not when the run ends before.
+reaches() {
+  local until=$((SECONDS + 300))
+  until grep -Eq -- "$1" "$W/run"; do
+    if ! runs || [ $SECONDS -ge $until ]; then tail -5 "$W/run"; return 1; fi
+    sleep 0.1
+  done
+}
+
+# ends [REGEX]: by itself; when it fails, its last line says why, and matches REGEX.
+ends() {
+  local until=$((SECONDS + 600)) status=0
+  while runs && [ $SECONDS -lt $until ]; do sleep 0.3; done
+  if runs; then echo "runs still"; kill -KILL "$runner"; return 1; fi
+  wait "$runner" || status=$?
+  echo "status $status: $(grep '^hactl: ' "$W/run" | tail -1 | cut -c1-400)" | tee "$W/ended"
+  sed 's/^/      | /' "$W/ended" >&3
+  [ $status = 0 ] || { [ $status -lt 124 ] && grep '^hactl: ' "$W/run" | grep -Eq -- "${1:-.}"; }
+}
+
+# broken SENTENCE REGEX CMD...: when the run has said REGEX, CMD.
+broken() {
+  local sentence=$1 when=$2
+  shift 2
+  begin
+  holds "$sentence: it comes to that" reaches "$when" && "$@"
+}
+off() { lab kill "$1"; }
+on() { lab boot "$1"; }
+
+# ---- power: one bootstrap, broken off three times
+
+fresh 3
+broken "power cut of the first node during kubeadm init" 'm1: kubeadm init: (kubeconfig|control-plane|etcd|wait-control-plane)' off m1
+holds "the run ends and names m1" ends 'm1'
+on m1
+holds "no file is there in part" pki_parses
+
+broken "power cut of a node that joins" 'm3: kubeadm join: (kubelet-start|control-plane|kubeconfig)' off m3
+holds "the run ends and names m3" ends 'm3'
+on m3
+holds "no file is there in part" pki_parses
+
+first_joins() { grep -o 'm[23]: joining etcd: etcd' "$W/run" | cut -d: -f1 | head -1; }
+other() { if [ "$1" = m2 ]; then echo m3; else echo m2; fi; }
+healthy_off() { cut=$(other "$(grep -o 'm[23]: joining etcd: etcd' "$W/run" | tail -1 | cut -d: -f1)"); off "$cut"; }
+broken "power cut of a healthy node while another joins etcd" 'm[23]: joining etcd: done' true
+holds "the other one joins" reaches "$(other "$(first_joins)"): joining etcd: etcd" && healthy_off
+holds "the run ends" ends 'm[123]|etcd|API'
+[ -z "${cut:-}" ] || on "$cut"
+holds "no file is there in part" pki_parses
+
+must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
+holds "it is whole" whole 3
+
+# ---- power: the second member is announced, so etcd needs it, and its machine dies before it has started
+
+fresh 3
+broken "power cut of the node that becomes etcd's second member" 'm[23]: joining etcd: etcd' true
+joiner=$(first_joins)
+[ -z "$joiner" ] || off "$joiner"
+holds "the run ends and says why" ends 'm[23]|quorum'
+[ -z "$joiner" ] || on "$joiner"
+must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
+holds "it is whole" whole 3
+
+# ---- network, sshd, VIP
+
+moment() { echo "$((RANDOM % $1)).$((RANDOM % 10))"; }
+cut_20s() {
+  local n=m$((RANDOM % 3 + 1)) after
+  after=$(moment 40)
+  sleep "$after"
+  echo "      the cable of $n is pulled after $after s"
+  lab cut "$n"
+  sleep 20
+  lab mend "$n"
+}
+fresh 3
+begin
+cut_20s
+holds "with the network of a node gone for 20 s the run ends" ends 'm[123]|API|endpoint'
+holds "no file is there in part" pki_parses
+begin
+cut_20s
+holds "and again" ends 'm[123]|API|endpoint'
+must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
+holds "it is whole" whole 3
+
+sshd_again() { local n; for n in m2 m3; do lab ssh "$n" systemctl restart ssh & done; wait %%; }
+vip_away() { was=$(holder); lab ssh "$was" systemctl stop keepalived; }
+fresh 3
+broken "sshd is restarted while the PKI is copied" 'm1: kubeadm init: done' sshd_again
+holds "the VIP moves while nodes join: it comes to that" reaches 'm[23]: kubeadm join: control-plane' && vip_away
+holds "the run ends" ends 'm[123]|API|endpoint'
+[ -z "${was:-}" ] || lab ssh "$was" systemctl start keepalived
+holds "no file is there in part" pki_parses
+must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
+holds "it is whole" whole 3
