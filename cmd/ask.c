@@ -173,6 +173,16 @@ static int ask(void *ctx, const char *prompt, bool echo, struct buf *answer, str
 	return rc;
 }
 
+bool ask_yes(const char *question)
+{
+	auto_buf struct buf answer = BUF_INIT;
+	auto_err struct err ignored = ERR_INIT;
+
+	if (!isatty(0) || !isatty(2) || ask(NULL, question, true, &answer, &ignored) < 0)
+		return false;
+	return *buf_str(&answer) == 'y' || *buf_str(&answer) == 'Y';
+}
+
 struct ssh_secrets *ask_secrets_new(void)
 {
 	auto_close int fd = open(TERMINAL, O_RDWR | O_NOCTTY | O_CLOEXEC);

@@ -4,6 +4,8 @@
 #ifndef CMD_ASK_H
 #define CMD_ASK_H
 
+#include <stdbool.h>
+
 #include "inventory/inventory.h"
 #include "ssh/secrets.h"
 
@@ -13,6 +15,9 @@ struct term;
  * kept off the screen meanwhile; *stop (may be NULL) ends a question when it is not 0. */
 struct ssh_secrets *ask_secrets_new(void);
 void ask_configure(struct term *display, const int *stop);
+
+/* A question whose answer is yes or no; no where there is no terminal to ask on. */
+bool ask_yes(const char *question);
 
 /* Around every use of the display while there are threads that may ask. */
 void ask_lock(void);

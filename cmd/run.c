@@ -251,6 +251,46 @@ static char *who_am_i(const char *command)
 	return who;
 }
 
+static bool is_named(const struct strs *yes, const char *node)
+{
+	size_t len = strlen(node);
+
+	for (size_t i = 0; i < yes->n; i++)
+		for (const char *at = yes->v[i]; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+			if (strcspn(at, ",") == len && !strncmp(at, node, len))
+				return true;
+	return false;
+}
+
+static bool may_take_apart(void *ctx, const char *node, const char *why)
+{
+	const struct run_opts *o = ctx;
+	auto_free char *question = NULL;
+
+	if (is_named(&o->yes, node))
+		return true;
+	if (asprintf(&question, "An earlier run broke off on %s, yet it is part of a living cluster: %s.  Take it apart and join it again? [y/N] ",
+		     node, why) < 0)
+		abort();
+	return !run_is_json(o) && ask_yes(question);
+}
+
+/* A name that is none is a slip of the pen. */
+static int check_yes(const struct run_opts *o, const struct inventory *inv, struct err *err)
+{
+	for (size_t i = 0; i < o->yes.n; i++) {
+		auto_free char *list = strdup(o->yes.v[i]);
+		char *save = NULL;
+
+		if (!list)
+			abort();
+		for (char *name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save))
+			if (!inventory_node(inv, name))
+				return err_set(err, ERR_USAGE, "--yes: '%s' is no node of %s", name, inv->path);
+	}
+	return 0;
+}
+
 /* From connecting to the result; the display is opened as soon as the nodes are known. */
 static int run_nodes(const struct run_opts *o, const struct run_spec *spec, const struct inventory *inv,
 		     struct steps_run *run, struct told *told, struct err *err)
@@ -262,10 +302,11 @@ static int run_nodes(const struct run_opts *o, const struct run_spec *spec, cons
 		.force = o->force, .install = o->install, .only_seed = spec->only_seed,
 		.pki_only = spec->pki_only, .release_url = getenv("HACTL_RELEASE_URL"),
 		.log_dir = logs, .who = who, .wait = o->wait, .connect = connect_node, .ctx = &connect,
+		.may_take_apart = may_take_apart, .yes_ctx = (void *)o,
 	};
 	int rc;
 
-	if (spec->accept && spec->accept(spec->ctx, inv, err) < 0)
+	if (check_yes(o, inv, err) < 0 || (spec->accept && spec->accept(spec->ctx, inv, err) < 0))
 		return -1;
 	if (run_open_log(o, spec->command, inv, &told->log, &no_log, err) < 0)
 		return -1;

@@ -10,6 +10,7 @@ struct run_opts {
 	const char *config, *log_file;
 	int output; /* enum run_output */
 	bool accept_new_host_keys, force, install, dry_run, wait, verbose;
+	struct strs yes; /* nodes that may be taken apart, each maybe several apart by commas */
 	int parallel;
 	int timeout_s; /* of the whole run; 0: none */
 };
@@ -22,6 +23,7 @@ extern const struct cli_opt run_common_opts[];
 #define RUN_OPTS_CHANGE(s)                                                                          \
 	OPT_FLAG(s, run.dry_run, 'n', "dry-run", "show per node what would be done, with diffs; exit status 6 when there is something"), \
 	OPT_FLAG(s, run.force, 0, "force", "replace a keepalived.conf that somebody else wrote, keeping a copy"), \
+	OPT_STRS(s, run.yes, 'y', "yes", "NODE", "take the node apart to join it again where an earlier run broke off, although it is part of a living cluster (asked on a terminal)"), \
 	OPT_FLAG(s, run.install, 0, "install", "install keepalived, kubeadm and kubelet where they are missing"), \
 	RUN_OPTS_LOCK(s)
 /* For whatever takes the lock. */

@@ -87,6 +87,9 @@ struct inventory {
 	struct {
 		const char *power_command; /* NULL: hactl drill leaves the power alone */
 	} drill;
+	struct {
+		int kubeadm_ms, silence_ms, install_ms, ready_ms; /* 15 min, 10, 15, 3 */
+	} timeouts;
 	struct strs warnings; /* "file:line:column: ...": quorum arithmetic and the like */
 	void *owner;          /* what the strings live in */
 };

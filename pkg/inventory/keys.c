@@ -185,6 +185,26 @@ static const struct inv_key drill_keys[] = {
 	{ .type = INV_END },
 };
 
+#define ONE_DAY_MS (24 * 60 * 60 * 1000)
+
+static const struct inv_key timeout_keys[] = {
+	{ .name = "kubeadm", .type = INV_DURATION, .offset = offsetof(struct inventory, timeouts.kubeadm_ms),
+	  .min = 1000, .max = ONE_DAY_MS, .fallback = "15m",
+	  .help = "How long kubeadm init or join may take on a node, images that it has to fetch included. Then "
+		  "the node is looked at and the likely cause told; kubeadm itself goes on, and the next run waits for it." },
+	{ .name = "silence", .type = INV_DURATION, .offset = offsetof(struct inventory, timeouts.silence_ms),
+	  .min = 1000, .max = ONE_DAY_MS, .fallback = "10m",
+	  .help = "How long kubeadm may print nothing. It is silent while it "
+		  "fetches images and while it waits for the control plane, which it does for 4 minutes." },
+	{ .name = "install", .type = INV_DURATION, .offset = offsetof(struct inventory, timeouts.install_ms),
+	  .min = 1000, .max = ONE_DAY_MS, .fallback = "15m",
+	  .help = "How long the installation of packages may take on a node." },
+	{ .name = "ready", .type = INV_DURATION, .offset = offsetof(struct inventory, timeouts.ready_ms),
+	  .min = 1000, .max = ONE_DAY_MS, .fallback = "3m",
+	  .help = "How long a node may take to become Ready once it has joined." },
+	{ .type = INV_END },
+};
+
 const struct inv_key inv_root_keys[] = {
 	{ .name = "apiVersion", .type = INV_CHOICE, .offset = INV_NOWHERE, .required = true,
 	  .choices = api_versions, .example = "hactl/v1", .help = "The version of this format." },
@@ -221,5 +241,8 @@ const struct inv_key inv_root_keys[] = {
 	  .help = "What kubeadm is given." },
 	{ .name = "drill", .type = INV_MAP, .offset = 0, .keys = drill_keys,
 	  .help = "What hactl drill may do." },
+	{ .name = "timeouts", .type = INV_MAP, .offset = 0, .keys = timeout_keys,
+	  .help = "How long what takes long may take. For connecting there is ssh.connectTimeout, for a whole "
+		  "run the option --timeout; a connection that is silent for 10 seconds is given up." },
 	{ .type = INV_END },
 };

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -125,11 +126,12 @@ static void hear(struct command *c)
 /* ended: it is known to run no more. */
 static int out_of_time(struct command *c, bool ended, struct err *err)
 {
-	return err_set(err, ERR_REMOTE,
-		       "%s: a command did not end within %d s (is it waiting for something, or has it left "
-		       "a process behind that holds its output?); it %s",
-		       c->m->name, c->e->timeout_ms / 1000,
-		       ended ? "was ended there" : c->e->survives ? "goes on there" : "may still run there");
+	auto_free char *name = NULL;
+
+	if (asprintf(&name, "%s: ", c->m->name) < 0)
+		abort();
+	return remote_give_up(c->e, c->res, name,
+			   ended ? "was ended there" : c->e->survives ? "goes on there" : "may still run there", err);
 }
 
 /* Lets a command that is late know, and gives it some time to end. */
@@ -147,7 +149,7 @@ static int check_time(struct command *c, struct err *err)
 {
 	if (remote_interrupted())
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
-	if (clock_ms() < c->deadline_ms || lets_know(c))
+	if (clock_ms() < (c->late ? c->deadline_ms : remote_deadline(c->e, c->res, c->deadline_ms)) || lets_know(c))
 		return 0;
 	return out_of_time(c, false, err);
 }

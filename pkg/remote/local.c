@@ -133,15 +133,13 @@ static int drain(struct child *c, int i, const struct remote_exec *e, struct rem
 	return rc;
 }
 
-static int check_time(const struct child *c, const struct remote_exec *e, struct err *err)
+static int check_time(const struct child *c, const struct remote_exec *e, struct remote_result *res,
+		      struct err *err)
 {
 	if (remote_interrupted())
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
-	if (clock_ms() >= c->deadline_ms)
-		return err_set(err, ERR_REMOTE,
-			       "a command did not end within %d s (is it waiting for something, or has "
-			       "it left a process behind that holds its output?); it %s",
-			       e->timeout_ms / 1000, e->survives ? "still runs" : "was ended");
+	if (clock_ms() >= remote_deadline(e, res, c->deadline_ms))
+		return remote_give_up(e, res, "", e->survives ? "still runs" : "was ended", err);
 	return 0;
 }
 
@@ -150,7 +148,7 @@ static int talk(struct child *c, const struct remote_exec *e, struct remote_resu
 		struct err *err)
 {
 	while (c->fds[OUT].fd >= 0 || c->fds[ERR].fd >= 0) {
-		if (check_time(c, e, err) < 0)
+		if (check_time(c, e, res, err) < 0)
 			return -1;
 		for (int i = 0; i < 3; i++)
 			c->fds[i].revents = 0;
@@ -173,12 +171,13 @@ static bool has_ended(pid_t pid, int *status)
 	return got == pid || (got < 0 && errno != EINTR);
 }
 
-static int reap(const struct child *c, const struct remote_exec *e, int *status, struct err *err)
+static int reap(const struct child *c, const struct remote_exec *e, struct remote_result *res, int *status,
+		struct err *err)
 {
 	struct clock_poll p = clock_poll_start(INT32_MAX, SLICE_MS);
 
 	while (!has_ended(c->pid, status)) {
-		if (check_time(c, e, err) < 0)
+		if (check_time(c, e, res, err) < 0)
 			return -1;
 		clock_poll_pause(&p);
 	}
@@ -228,7 +227,7 @@ static int run(struct child *c, const struct remote_exec *e, struct remote_resul
 		rc = talk(c, e, res, err);
 	if (rc == 1)
 		return 1;
-	if (c->pid > 0 && (rc < 0 || reap(c, e, &status, err) < 0)) {
+	if (c->pid > 0 && (rc < 0 || reap(c, e, res, &status, err) < 0)) {
 		close_end(c, IN);
 		if (!e->survives)
 			end_group(c->pid);

@@ -27,6 +27,7 @@ struct remote_exec {
 	bool hold_input;
 	bool survives;           /* shall go on when we give up on it */
 	int timeout_ms;          /* 0: none */
+	int silence_ms;          /* without any output; 0: as long as it likes */
 	size_t max_output;       /* of stdout and stderr each; beyond it is an error */
 	const char *until;       /* of hold: on stdout, it says that the command has come so far */
 	/* Output as it comes, on the calling thread; may be NULL. */
@@ -39,8 +40,10 @@ struct remote_exec {
 struct remote_result {
 	int status;         /* exit status; when killed by signal n 128 + n, or 128 if n is not told */
 	struct buf out, err;
+	int64_t heard_ms;   /* inside: when there was output last, by clock_ms */
+	enum remote_late { REMOTE_IN_TIME, REMOTE_TOO_LONG, REMOTE_TOO_SILENT } late; /* why it was given up */
 };
-#define REMOTE_RESULT_INIT { -1, BUF_INIT, BUF_INIT }
+#define REMOTE_RESULT_INIT { -1, BUF_INIT, BUF_INIT, 0, REMOTE_IN_TIME }
 #define auto_remote_result AUTO(remote_result_release)
 void remote_result_release(struct remote_result *res); /* wipes */
 
@@ -100,6 +103,13 @@ void remote_release(struct remote *r);
 int remote_collect(const struct remote_exec *e, struct remote_result *res, int fd,
 		   const char *data, size_t len, struct err *err) MUST_CHECK;
 
+/* For transports: when a command that is waited for until deadline_ms is to be given up, as it is
+ * silent; and how that is told.  name: the node's, with what stands behind it, or "".  fate: what
+ * became of the command.  Returns -1. */
+int64_t remote_deadline(const struct remote_exec *e, struct remote_result *res, int64_t deadline_ms);
+int remote_give_up(const struct remote_exec *e, struct remote_result *res, const char *name,
+		   const char *fate, struct err *err);
+
 struct remote_var {
 	const char *name, *value; /* name: a shell name, [A-Za-z_][A-Za-z0-9_]* */
 };
@@ -110,6 +120,7 @@ struct remote_cmd {
 	const char *script;            /* POSIX sh; runs in a subshell, stdin is /dev/null */
 	const struct remote_var *vars; /* assigned ahead, quoted; ends in a NULL name; may be NULL */
 	int timeout_ms;                /* 0: 60 s; REMOTE_NO_TIMEOUT: none */
+	int silence_ms;                /* without any output; 0: as long as it likes */
 	size_t max_output;             /* 0: 1 MiB */
 	bool survives;                 /* goes on without us; else it ends with the connection */
 	void (*on_line)(void *ctx, int fd, const char *line); /* lines as they come; may be NULL */

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "remote/log.h"
 #include "remote/root.h"
 #include "tmpl/tmpl.h"
@@ -43,6 +44,8 @@ void remote_result_release(struct remote_result *res)
 	buf_wipe(&res->out);
 	buf_wipe(&res->err);
 	res->status = -1;
+	res->heard_ms = 0;
+	res->late = REMOTE_IN_TIME;
 }
 
 void remote_close(struct remote *r)
@@ -66,6 +69,7 @@ int remote_collect(const struct remote_exec *e, struct remote_result *res, int f
 {
 	struct buf *b = fd == 1 ? &res->out : &res->err;
 
+	res->heard_ms = clock_ms();
 	if (len > e->max_output - b->len)
 		return err_set(err, ERR_REMOTE, "more than %zu bytes of %s output", e->max_output,
 			       fd == 1 ? "standard" : "error");
@@ -75,6 +79,29 @@ int remote_collect(const struct remote_exec *e, struct remote_result *res, int f
 	if (e->on_output)
 		e->on_output(e->ctx, fd, data, len);
 	return 0;
+}
+
+int64_t remote_deadline(const struct remote_exec *e, struct remote_result *res, int64_t deadline_ms)
+{
+	if (!e->silence_ms)
+		return deadline_ms;
+	if (!res->heard_ms)
+		res->heard_ms = clock_ms();
+	return res->heard_ms + e->silence_ms < deadline_ms ? res->heard_ms + e->silence_ms : deadline_ms;
+}
+
+int remote_give_up(const struct remote_exec *e, struct remote_result *res, const char *name,
+		   const char *fate, struct err *err)
+{
+	bool silent = e->silence_ms && res->heard_ms && clock_ms() - res->heard_ms >= e->silence_ms;
+
+	res->late = silent ? REMOTE_TOO_SILENT : REMOTE_TOO_LONG;
+	if (silent)
+		return err_set(err, ERR_REMOTE, "%sa command printed nothing for %d s; it %s", name, e->silence_ms / 1000, fate);
+	return err_set(err, ERR_REMOTE,
+		       "%sa command did not end within %d s (is it waiting for something, or has it left "
+		       "a process behind that holds its output?); it %s",
+		       name, e->timeout_ms / 1000, fate);
 }
 
 static size_t quoted_size(const char *s)
@@ -155,6 +182,7 @@ static int run(struct remote *r, const struct remote_cmd *cmd, struct remote_res
 	auto_wipe struct buf input = BUF_INIT;
 	struct remote_exec e = {
 		.timeout_ms = timeout_of(cmd),
+		.silence_ms = cmd->silence_ms,
 		.hold_input = !cmd->survives,
 		.survives = cmd->survives,
 		.max_output = (cmd->max_output ? cmd->max_output : DEFAULT_MAX_OUTPUT) + NOISE,

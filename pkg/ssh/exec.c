@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,6 +13,7 @@ struct command {
 	const struct remote_exec *e;
 	struct remote_result *res;
 	size_t sent;
+	int64_t deadline_ms; /* however much it prints */
 	bool ended_input;
 	bool late; /* its time is over, and it was let know */
 };
@@ -99,13 +101,14 @@ static int drain(struct command *c, int stream, struct err *err)
 /* ended: it is known to run no more. */
 static int out_of_time(struct command *c, bool ended, struct err *err)
 {
+	auto_free char *name = NULL;
+
 	if (!c->late && c->s->end != SSH_TIMEOUT)
 		return ssh_fail(c->s, 0, "waiting for a command", err);
-	return err_set(err, ERR_REMOTE,
-		       "%s: a command did not end within %d s (is it waiting for something, or has it left "
-		       "a process behind that holds its output?); it %s",
-		       c->s->name, c->e->timeout_ms / 1000,
-		       ended ? "was ended there" : c->e->survives ? "goes on there" : "may still run there");
+	if (asprintf(&name, "%s: ", c->s->name) < 0)
+		abort();
+	return remote_give_up(c->e, c->res, name,
+			   ended ? "was ended there" : c->e->survives ? "goes on there" : "may still run there", err);
 }
 
 /* Lets a command that is late know, and gives it some time to end. */
@@ -131,6 +134,8 @@ static int talk(struct command *c, struct err *err)
 			return -1;
 		if (c->e->until && strstr(buf_str(&c->res->out), c->e->until))
 			return 1;
+		if (!c->late)
+			c->s->deadline_ms = remote_deadline(c->e, c->res, c->deadline_ms);
 		if (!fed && !out && !errs && !libssh2_channel_eof(c->channel) && ssh_wait(c->s) < 0 &&
 		    !lets_know(c))
 			return out_of_time(c, false, err);
@@ -176,6 +181,7 @@ static int run(struct command *c, struct err *err)
 
 	if (ssh_acquire(c->s, c->e->timeout_ms, err) < 0)
 		return -1;
+	c->deadline_ms = c->s->deadline_ms;
 	rc = open_channel(c, err);
 	if (!rc)
 		rc = talk(c, err);

@@ -1,12 +1,12 @@
 /* What an earlier run of hactl began on a node and did not finish is finished, or taken away. */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <string.h>
 
 #include "steps/steps.h"
 #include "tmpl/tmpl.h"
 
-#define CLEAN_TIMEOUT_MS (11 * 60 * 1000)
-#define WAIT_S "600" /* as long as kubeadm may take */
+#define CLEAN_MS 60000 /* beside the wait for a kubeadm that still runs, which is as long as one may take */
 
 /* Did everything that makes a member happen, although the run did not see its end? */
 static bool is_whole(const struct steps_node *n, const struct kube_node *k)
@@ -32,6 +32,34 @@ static const char *choose(const struct steps_node *n)
 bool steps_would_reset(const struct steps_node *n)
 {
 	return n->facts.begun && !strcmp(choose(n), "reset");
+}
+
+/* Why the node is part of a living cluster although a mark says that its init or join did not end;
+ * NULL: it is none.  kubeadm labels a control-plane node last of all, and nobody joins before init
+ * has ended. */
+static const char *why_it_lives(const struct steps_node *n)
+{
+	const struct steps_run *run = n->run;
+	const struct kube_node *k = run->api ? steps_member(run, n->inv->name) : NULL;
+
+	if (k && k->ready && k->control_plane && n->inv->control_plane)
+		return "the API lists it as a control-plane node that is Ready";
+	for (size_t i = 0; i < run->n && !strncmp(n->facts.begun, "init", 4); i++)
+		if (&run->nodes[i] != n && run->nodes[i].facts.has_kubelet_conf && !run->nodes[i].facts.begun)
+			return "other nodes have joined its cluster";
+	return NULL;
+}
+
+static int ask_first(const struct steps_node *n, struct err *err)
+{
+	const struct steps_options *opt = &n->run->opt;
+	const char *why = why_it_lives(n);
+
+	if (!why || (opt->may_take_apart && opt->may_take_apart(opt->yes_ctx, n->inv->name, why)))
+		return 0;
+	return err_set(err, ERR_FAILED, "an earlier kubeadm %.*s did not finish, yet it is part of a living cluster (%s): it is "
+		       "left alone; '--yes %s' has it taken away, and joined again",
+		       (int)strcspn(n->facts.begun, " "), n->facts.begun, why, n->inv->name);
 }
 
 static bool was_begun(const struct plan_node *p)
@@ -67,15 +95,17 @@ static void say(const struct plan_node *p, const char *how)
 static int run_clean(struct plan_node *p, const char *how, struct err *err)
 {
 	struct steps_node *n = steps_node(p);
+	char wait[16];
 	const struct remote_var vars[] = {
-		{ "how", how }, { "wait", strcmp(how, "wait") ? "0" : WAIT_S }, { "config", STEPS_INIT_CONFIG },
+		{ "how", how }, { "wait", strcmp(how, "wait") ? "0" : wait }, { "config", STEPS_INIT_CONFIG },
 		{ "pki", n->run->kubeadm.certificates_dir },
 		{ "cri_socket", n->facts.cri_socket ? n->facts.cri_socket : "" }, { NULL, NULL },
 	};
 	const struct remote_cmd cmd = { .script = tmpl_text("kubeadm-clean.sh"), .vars = vars,
-					.timeout_ms = CLEAN_TIMEOUT_MS, .survives = true };
+					.timeout_ms = n->run->inv->timeouts.kubeadm_ms + CLEAN_MS, .survives = true };
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 
+	snprintf(wait, sizeof(wait), "%d", n->run->inv->timeouts.kubeadm_ms / 1000);
 	n->stale = true;
 	if (remote_run(n->remote, &cmd, &res, err) < 0)
 		return -1;
@@ -114,6 +144,8 @@ static int apply_clean(struct plan_node *p, struct err *err)
 		return 0;
 	}
 	how = choose(n);
+	if (!strcmp(how, "reset") && ask_first(n, err) < 0)
+		return -1;
 	say(p, how);
 	if (run_clean(p, how, err) < 0)
 		return -1;

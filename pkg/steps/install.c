@@ -5,8 +5,6 @@
 #include "steps/steps.h"
 #include "tmpl/tmpl.h"
 
-#define INSTALL_TIMEOUT_MS (15 * 60 * 1000)
-
 static bool shall_install(const struct plan_node *p)
 {
 	const struct steps_node *n = steps_node(p);
@@ -52,7 +50,7 @@ static int apply_install(struct plan_node *p, struct err *err)
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 	const struct remote_var vars[] = { { "command", command }, { "packages", packages }, { NULL, NULL } };
 	const struct remote_cmd cmd = { .script = tmpl_text("install-packages.sh"), .vars = vars,
-					.timeout_ms = INSTALL_TIMEOUT_MS, .survives = true };
+					.timeout_ms = n->run->inv->timeouts.install_ms, .survives = true };
 
 	if (!strncmp(command, "install ", 8))
 		return err_set(err, ERR_FAILED, "no package tool is known for '%s'; install %s by hand",

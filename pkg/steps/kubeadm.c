@@ -13,7 +13,6 @@
 #include "steps/steps.h"
 #include "tmpl/tmpl.h"
 
-#define KUBEADM_TIMEOUT_MS (10 * 60 * 1000)
 #define MAX_CAUSE 2000
 #define CAUSE_LINES 150 /* of each log */
 
@@ -116,6 +115,22 @@ static int explain(struct steps_node *n, const char *verb, int status, const str
 		       l->cause.len ? buf_str(&l->cause) : "it named no cause", buf_str(&cause), n->log_path);
 }
 
+/* Takes err over, which says that its time was over. */
+static int explain_late(struct steps_node *n, const char *verb, const struct remote_result *res,
+			const struct listener *l, struct err *err)
+{
+	bool silent = res->late == REMOTE_TOO_SILENT;
+	const struct inventory *inv = n->run->inv;
+	auto_buf struct buf cause = BUF_INIT;
+
+	err_clear(err);
+	add_cause(n, &cause);
+	return err_set(err, ERR_REMOTE, "kubeadm %s %s %d s (timeouts.%s)%s%s%s%s%s; it goes on there, and the same command waits for its end; its output: %s",
+		       verb, silent ? "printed nothing for" : "did not end within",
+		       (silent ? inv->timeouts.silence_ms : inv->timeouts.kubeadm_ms) / 1000, silent ? "silence" : "kubeadm",
+		       *l->phase ? ", in its phase " : "", l->phase, l->cause.len ? ": " : "", buf_str(&l->cause), buf_str(&cause), n->log_path);
+}
+
 int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, const char *part,
 		      const struct buf *config, struct err *err)
 {
@@ -128,7 +143,7 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 	struct listener l = { .node = p, .step = step, .log = open_log(n, err) };
 	const struct remote_cmd cmd = {
 		.script = tmpl_text("kubeadm-run.sh"), .vars = vars, .on_line = hear, .ctx = &l,
-		.timeout_ms = n->run->opt.timeout_ms ? n->run->opt.timeout_ms : KUBEADM_TIMEOUT_MS,
+		.timeout_ms = n->run->inv->timeouts.kubeadm_ms, .silence_ms = n->run->inv->timeouts.silence_ms,
 		.max_output = 8 << 20, .survives = true,
 	};
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
@@ -143,6 +158,8 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 	fclose(l.log);
 	if (rc < 0 && (err->kind == ERR_INTERRUPTED || err->kind == ERR_CONNECT))
 		err_wrap(err, "kubeadm %s goes on without us, the same command waits for its end", verb);
+	else if (rc < 0 && res.late)
+		explain_late(n, verb, &res, &l, err);
 	else if (rc < 0)
 		err_wrap(err, "kubeadm %s", verb);
 	else if (res.status != 0)

@@ -5,8 +5,6 @@
 #include "base/clock.h"
 #include "steps/steps.h"
 
-#define READY_PATIENCE_MS 180000
-
 const char *const steps_control_plane_taints[] = {
 	"node-role.kubernetes.io/master", "node-role.kubernetes.io/control-plane", NULL,
 };
@@ -39,7 +37,7 @@ static int is_ready(struct steps_node *n, bool *ready, char **why, struct err *e
 static int look_ready(struct plan_node *p, bool *done, struct err *err)
 {
 	struct steps_node *n = steps_node(p);
-	struct clock_poll poll = clock_poll_start(p->plan->dry_run ? 0 : READY_PATIENCE_MS, 500);
+	struct clock_poll poll = clock_poll_start(p->plan->dry_run ? 0 : n->run->inv->timeouts.ready_ms, 500);
 	auto_free char *why = NULL;
 	struct err last = ERR_INIT;
 	bool ready = false, said = false;
@@ -65,8 +63,8 @@ static int look_ready(struct plan_node *p, bool *done, struct err *err)
 		*err = last;
 		return -1;
 	}
-	return p->plan->dry_run ? 0 : err_set(err, ERR_UNHEALTHY, "is not Ready after %d s: %s; 'journalctl -u kubelet' on it tells more",
-					      READY_PATIENCE_MS / 1000, why);
+	return p->plan->dry_run ? 0 : err_set(err, ERR_UNHEALTHY, "is not Ready after %d s (timeouts.ready): %s; 'journalctl -u kubelet' on it tells more",
+					      n->run->inv->timeouts.ready_ms / 1000, why);
 }
 
 static bool has_taint(const struct kube_node *k, const char *key)

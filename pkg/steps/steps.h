@@ -31,12 +31,15 @@ struct steps_options {
 	bool pki_only;         /* hactl certs push: the PKI alone, to members too */
 	bool probe_always;     /* the network and disks are tried even when nobody joins */
 	bool only_seed;        /* hactl init: no other node becomes a member */
-	int timeout_ms;        /* for each kubeadm run; 0: 10 minutes */
 	int patience_ms;       /* for an API that does not answer; 0: 30 s */
 	const char *release_url; /* where "stable" is looked up; NULL: the public place */
 	const char *log_dir;     /* kubeadm's output goes to DIR/NODE.log */
 	/* Connects to a node, whose numeric address is given; the session is the run's.  *untrusted
 	 * is set when its host key was refused. */
+	/* May a node that is part of a living cluster be taken apart, to be joined again?  Asked on
+	 * any thread; NULL: never. */
+	bool (*may_take_apart)(void *yes_ctx, const char *node, const char *why);
+	void *yes_ctx;
 	struct remote *(*connect)(void *ctx, const struct inv_node *node, const char *address,
 				  bool *untrusted, struct err *err);
 	void *ctx;

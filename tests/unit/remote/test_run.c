@@ -174,6 +174,37 @@ static void a_script_that_does_not_end_is_killed_with_its_children(void **state)
 	assert_int_equal(kill(pid, 0), -1);
 }
 
+static void a_script_that_prints_nothing_is_given_up_before_its_time(void **state)
+{
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+	auto_err struct err err = ERR_INIT;
+	struct remote *r = remote_local();
+	const struct remote_cmd cmd = { .script = "echo first; sleep 3600", .silence_ms = 1000,
+					.timeout_ms = REMOTE_NO_TIMEOUT };
+
+	(void)state;
+	assert_int_equal(remote_run(r, &cmd, &res, &err), -1);
+	assert_int_equal(err.kind, ERR_REMOTE);
+	assert_string_equal(err.msg, "a command printed nothing for 1 s; it was ended");
+	assert_int_equal(res.late, REMOTE_TOO_SILENT);
+	remote_close(r);
+}
+
+static void output_puts_off_the_end_of_patience_but_not_the_end_of_time(void **state)
+{
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+	auto_err struct err err = ERR_INIT;
+	const struct remote_exec e = { .silence_ms = 1000, .max_output = 100 };
+
+	(void)state;
+	res.heard_ms = 1;
+	assert_int_equal(remote_deadline(&e, &res, INT64_MAX), 1001);
+	assert_int_equal(remote_deadline(&e, &res, 500), 500);
+	assert_int_equal(remote_collect(&e, &res, 1, "x", 1, &err), 0);
+	assert_true(remote_deadline(&e, &res, INT64_MAX) > 1001);
+	assert_int_equal(remote_deadline(&(struct remote_exec){ .silence_ms = 0 }, &res, 500), 500);
+}
+
 static void an_interrupt_ends_the_wait(void **state)
 {
 	int64_t start = clock_ms();
@@ -227,6 +258,8 @@ int main(void)
 		cmocka_unit_test(lines_come_without_the_frame),
 		cmocka_unit_test(too_much_output_is_an_error),
 		cmocka_unit_test(a_script_that_does_not_end_is_killed_with_its_children),
+		cmocka_unit_test(a_script_that_prints_nothing_is_given_up_before_its_time),
+		cmocka_unit_test(output_puts_off_the_end_of_patience_but_not_the_end_of_time),
 		cmocka_unit_test(an_interrupt_ends_the_wait),
 		cmocka_unit_test(a_held_script_runs_beside_others_and_hears_of_us),
 		cmocka_unit_test(a_failed_check_shows_the_end_of_stderr),

@@ -39,6 +39,8 @@ struct sim {
 	int fail_at;    /* 0: none */
 	bool fail_late; /* the call has its effect, and the connection is lost before its answer */
 	const struct remote_log *log; /* of every connection; NULL: none */
+	bool yes_m2;          /* m2 may be taken apart */
+	const char *late;     /* a script with this in it takes too long, once; NULL: none does */
 	const char *password; /* of VRRP, in hactl.yaml; NULL: none */
 	char failed[8]; /* the node whose call failed, or "" */
 	int patience_ms;
@@ -126,9 +128,10 @@ static inline void sim_respond(void *ctx, const char *request, struct buf *answe
 		buf_puts(&body, "{\"kind\":\"NodeList\",\"items\":[");
 		for (int i = 0, n = 0; i < SIM_NODES; i++)
 			if (s->nodes[i].listed)
-				buf_printf(&body, "%s{\"metadata\":{\"name\":\"m%d\",\"labels\":{\"node-role.kubernetes.io/control-plane\":\"\"}},"
+				buf_printf(&body, "%s{\"metadata\":{\"name\":\"m%d\",\"labels\":{%s}},"
 					   "\"spec\":{},\"status\":{\"nodeInfo\":{\"kubeletVersion\":\"v1.20.2\"},"
-					   "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}", n++ ? "," : "", i + 1);
+					   "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}", n++ ? "," : "", i + 1,
+					   s->nodes[i].etcd ? "\"node-role.kubernetes.io/control-plane\":\"\"" : "");
 		buf_puts(&body, "]}");
 	} else {
 		int node;
@@ -352,6 +355,11 @@ static inline int sim_exec(struct remote *remote, const struct remote_exec *e, s
 	if (r->lost || (fails && !s->fail_late)) {
 		pthread_mutex_unlock(&s->lock);
 		return sim_lose(r, err);
+	}
+	if (s->late && memmem(e->input, e->input_len, s->late, strlen(s->late))) {
+		s->late = NULL;
+		pthread_mutex_unlock(&s->lock);
+		return remote_give_up(e, res, "", "goes on there", err);
 	}
 	sim_facts(n, &facts);
 	remote_fake_answer(n->fake, "put end 1", 0, buf_str(&facts), "");

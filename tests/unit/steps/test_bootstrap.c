@@ -56,11 +56,19 @@ static void describe(const struct sim *s, const char *path, const char *kubeadm)
 	fclose(k);
 }
 
+/* --yes m2 */
+static bool only_m2(void *ctx, const char *node, const char *why)
+{
+	(void)ctx;
+	(void)why;
+	return !strcmp(node, "m2");
+}
+
 /* hactl apply. */
 static int apply(struct sim *s, struct told *told, struct err *err)
 {
 	const struct steps_options opt = { .connect = sim_connect, .ctx = s, .log_dir = dir, .who = "the test",
-					   .patience_ms = s->patience_ms };
+					   .patience_ms = s->patience_ms, .may_take_apart = s->yes_m2 ? only_m2 : NULL };
 	auto_inventory struct inventory inv = { 0 };
 	auto_free char *path = NULL, *kubeadm = NULL;
 	struct steps_run run;
@@ -154,6 +162,76 @@ static void whichever_call_fails_the_error_names_node_and_step_and_the_next_run_
 	while (fail_once(n, false) && fail_once(n, true))
 		n++;
 	assert_true(n > 30); /* a bootstrap of three nodes takes more calls than that */
+}
+
+static void a_kubeadm_that_takes_too_long_is_named_with_its_time_and_the_likely_cause(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	struct told told;
+	struct sim s;
+
+	(void)state;
+	sim_start(&s);
+	s.late = "verb='\\''join'\\''";
+	for (int i = 0; i < SIM_NODES; i++)
+		remote_fake_answer(s.nodes[i].fake, "section kubelet", 0, "== disk\nfull /var/lib/etcd (/, 0 KiB free)\n", "");
+	assert_int_equal(apply(&s, &told, &err), -1);
+	assert_int_equal(err.kind, ERR_REMOTE);
+	assert_string_equal(told.step, "join-control-plane");
+	assert_non_null(strstr(err.msg, told.node));
+	if (!strstr(err.msg, "kubeadm join did not end within 900 s (timeouts.kubeadm)"))
+		fail_msg("%s", err.msg);
+	assert_non_null(strstr(err.msg, "likely cause: "));
+	assert_non_null(strstr(err.msg, "the same command waits for its end"));
+	assert_applies(&s, true);
+	sim_stop(&s);
+}
+
+/* A cluster whose node looks as if its init or join had not ended; what apply says of it. */
+static void assert_left_alone(struct sim *s, struct sim_node *n, const char *begun, const char *why)
+{
+	auto_err struct err err = ERR_INIT;
+	struct told told;
+
+	strcpy(n->begun, begun);
+	assert_int_equal(apply(s, &told, &err), -1);
+	assert_string_equal(told.step, "clean");
+	if (!strstr(err.msg, why))
+		fail_msg("%s", err.msg);
+	assert_string_equal(n->begun, begun);
+	assert_true(n->kubelet_conf && n->etcd);
+}
+
+static void a_node_of_a_living_cluster_is_taken_apart_only_with_a_yes_for_it(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	sim_start(&s);
+	assert_applies(&s, true);
+	s.nodes[1].apiserver = false; /* moved away for repairs */
+	assert_left_alone(&s, &s.nodes[1], "join", "m2: an earlier kubeadm join did not finish, yet it is part of a living cluster");
+	s.yes_m2 = true;
+	s.nodes[2].apiserver = false;
+	assert_left_alone(&s, &s.nodes[2], "join", "'--yes m3' has it taken away");
+	s.nodes[2].apiserver = true;
+	*s.nodes[2].begun = '\0';
+	strcpy(s.nodes[1].begun, "join");
+	s.nodes[1].apiserver = false;
+	assert_applies(&s, true);
+	sim_stop(&s);
+}
+
+static void the_first_node_is_left_alone_when_others_have_joined_it(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	sim_start(&s);
+	assert_applies(&s, true);
+	s.nodes[0].listed = false;
+	assert_left_alone(&s, &s.nodes[0], "init", "other nodes have joined its cluster");
+	sim_stop(&s);
 }
 
 /* ---- the log ---- */
@@ -334,6 +412,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bootstrap_makes_a_cluster_and_the_next_one_changes_nothing),
+		cmocka_unit_test(a_node_of_a_living_cluster_is_taken_apart_only_with_a_yes_for_it),
+		cmocka_unit_test(the_first_node_is_left_alone_when_others_have_joined_it),
+		cmocka_unit_test(a_kubeadm_that_takes_too_long_is_named_with_its_time_and_the_likely_cause),
 		cmocka_unit_test(the_log_of_a_bootstrap_names_every_call_and_no_secret),
 		cmocka_unit_test(whichever_call_fails_the_error_names_node_and_step_and_the_next_run_completes),
 		cmocka_unit_test(a_member_that_was_announced_and_never_started_is_taken_out_and_its_node_joins),
