@@ -12,12 +12,12 @@ begin() { begun=$SECONDS; }
 in_time() { holds "$2 ($((SECONDS - begun)) s)" [ $((SECONDS - begun)) -le "$1" ]; }
 # soon NODE SECONDS CMD: by a timer of the node's, so that the hand that stops sshd does not hang with it.
 soon() { lab ssh "$1" "systemd-run -q --timer-property=AccuracySec=100ms --on-active=$2 sh -c '$3'"; }
-# start ARG...: hactl in the background; ended: its status is $status, what it said is in $W/said.
+# start ARG...: hactl in the background; ended: its status is $status, what it said is in $W/run.
 start() { hactl "$@" >"$W/run" 2>&1 & run=$!; }
-ended() { status=0; wait $run || status=$?; cp "$W/run" "$W/said"; }
+ended() { status=0; wait $run || status=$?; }
 # Background jobs of a script ignore SIGINT; SIGTERM and SIGHUP are taken alike.
 signal() { pkill "-$1" -f "^$HACTL apply --config $W/"; }
-says() { holds "$1" grep -Eq "$2" "$W/said"; }
+says() { holds "$1" grep -Eq "$2" "$W/run"; }
 
 # ---- sshd accepts, and says nothing
 soon m2 40 'systemctl kill -s CONT ssh'
