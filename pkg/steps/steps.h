@@ -132,6 +132,7 @@ extern const struct plan_phase steps_lock;       /* nobody else works on the clu
 extern const struct plan_phase steps_look;       /* facts of every node */
 extern const struct plan_phase steps_install;    /* with opt.install: packages */
 extern const struct plan_phase steps_cluster;    /* is there one?  who is in it? */
+extern const struct plan_phase steps_revive;     /* an etcd without quorum since a join broke off */
 extern const struct plan_phase steps_need_cluster; /* an error when there is none */
 extern const struct plan_phase steps_preflight;  /* every problem of every node, listed */
 extern const struct plan_phase steps_guard;      /* etcd keeps its quorum without what steps_clean takes away */

@@ -172,6 +172,9 @@ static inline void sim_start_etcd(struct sim_node *n)
 {
 	sim_file(n, "etcd/healthcheck-client.crt", n->sim->etcd_client.cert_pem, 0644);
 	sim_file(n, "etcd/healthcheck-client.key", n->sim->etcd_client.key_pem, 0600);
+	sim_file(n, "/etc/kubernetes/manifests/etcd.yaml",
+		 "spec:\n  containers:\n  - command:\n    - etcd\n    - --initial-cluster=m1=https://127.0.1.11:2380\n"
+		 "    - --listen-peer-urls=https://127.0.1.11:2380\n    - --name=m1\n", 0600);
 	n->etcd = n->etcd_data = true;
 	n->member = SIM_STARTED;
 }
@@ -238,12 +241,27 @@ static inline void sim_clean(struct sim_node *n, const char *script)
 		*n->begun = '\0';
 }
 
+/* What templates/etcd-start.sh does. */
+static inline void sim_revive(struct sim_node *n, const char *script)
+{
+	assert_int_equal(n->member, SIM_ANNOUNCED);
+	if (!n->etcd) {
+		assert_non_null(strstr(script, "--name=m3\n"));
+		assert_non_null(strstr(script, "--initial-cluster=m1=https://127.0.1.11:2380,m3=https://127.0.1.13:2380\n"));
+		assert_non_null(strstr(script, "    - --initial-cluster-state=existing\n"));
+		assert_non_null(strstr(script, "--listen-peer-urls=https://127.0.1.13:2380\n"));
+	}
+	sim_start_etcd(n);
+}
+
 static inline void sim_effect(struct sim_node *n, const char *script)
 {
 	if (strstr(script, "kubeadm init --config \"$config\""))
 		assert_int_equal(sim_kubeadm(n, script), 0);
 	else if (strstr(script, "finish-init"))
 		sim_clean(n, script);
+	else if (strstr(script, "/etc/kubernetes/.etcd.hactl"))
+		sim_revive(n, script);
 	else if (strstr(script, "mv -f .keepalived.conf.hactl \"$conf\"")) {
 		mode_t mode;
 		const char *conf = remote_fake_text(n->fake, "/etc/keepalived/.keepalived.conf.hactl", &mode);

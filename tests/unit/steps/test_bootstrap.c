@@ -323,6 +323,7 @@ static void start_half_joined(struct sim *s, enum sim_member member, const char 
 	n->etcd = n->etcd_data = false;
 	n->member = member;
 	strcpy(n->begun, begun);
+	s->patience_ms = 1;
 }
 
 static void a_member_that_was_announced_and_never_started_is_taken_out_and_its_node_joins(void **state)
@@ -369,6 +370,18 @@ static void start_without_quorum(struct sim *s)
 	s->nodes[1].member = SIM_NONE;
 }
 
+static void a_quorum_lost_to_a_join_that_broke_off_comes_back_by_starting_the_announced_member(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	start_without_quorum(&s);
+	assert_applies(&s, true);
+	assert_int_equal(s.taken_out, 0);
+	assert_applies(&s, false);
+	sim_stop(&s);
+}
+
 static void an_etcd_without_quorum_is_the_cause_that_is_told(void **state)
 {
 	auto_err struct err err = ERR_INIT;
@@ -377,7 +390,7 @@ static void an_etcd_without_quorum_is_the_cause_that_is_told(void **state)
 
 	(void)state;
 	start_without_quorum(&s);
-	s.patience_ms = 1;
+	*s.nodes[2].begun = '\0'; /* no join of ours */
 	assert_int_equal(apply(&s, &told, &err), -1);
 	assert_int_equal(err.kind, ERR_QUORUM);
 	assert_non_null(strstr(err.msg, "1 of 2 members"));
@@ -420,6 +433,7 @@ int main(void)
 		cmocka_unit_test(a_member_that_was_announced_and_never_started_is_taken_out_and_its_node_joins),
 		cmocka_unit_test(a_learner_that_a_join_left_is_taken_out_and_its_node_joins),
 		cmocka_unit_test(the_member_of_a_node_that_was_installed_anew_is_taken_out_and_the_node_joins),
+		cmocka_unit_test(a_quorum_lost_to_a_join_that_broke_off_comes_back_by_starting_the_announced_member),
 		cmocka_unit_test(an_etcd_without_quorum_is_the_cause_that_is_told),
 	};
 
