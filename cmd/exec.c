@@ -36,6 +36,8 @@ struct job {
 	struct exec *exec;
 	struct remote *remote;
 	bool untrusted;
+	bool reached;         /* and logged in */
+	bool held_back;       /* as the host key of another node is refused */
 	enum err_kind failed; /* ERR_NONE: the command ran to its end */
 	int status;
 };
@@ -52,6 +54,7 @@ struct exec {
 	size_t pending;       /* nodes of which it is not known yet whether they can be reached and trusted */
 	int64_t settled_ms;   /* when that became known of the last one */
 	bool untrusted;       /* a host key was refused */
+	bool begun;           /* the command, somewhere */
 	bool safe[3]; /* of stdout and stderr: a terminal, which gets no control characters */
 };
 
@@ -211,8 +214,19 @@ static bool all_are_trusted(struct exec *x)
 		pthread_cond_timedwait(&x->settled, &x->lock, &(struct timespec){ until / 1000, until % 1000 * 1000000 });
 	}
 	trusted = !x->untrusted;
+	x->begun |= trusted;
 	pthread_mutex_unlock(&x->lock);
 	return trusted;
+}
+
+static bool has_begun(struct exec *x)
+{
+	bool begun;
+
+	pthread_mutex_lock(&x->lock);
+	begun = x->begun;
+	pthread_mutex_unlock(&x->lock);
+	return begun;
 }
 
 static int connect_job(struct plan_node *n, bool *done, struct err *err)
@@ -223,8 +237,11 @@ static int connect_job(struct plan_node *n, bool *done, struct err *err)
 
 	*done = true;
 	j->remote = connect_node(j->exec->connect, j->inv, j->inv->address, &j->untrusted, err);
+	if (!j->remote && j->untrusted && has_begun(j->exec))
+		err_wrap(err, "it answered late, when other nodes ran the command already");
 	if (!j->remote)
 		return note_failure(j, &none, since, err);
+	j->reached = true;
 	if (j->exec->opts->no_sudo)
 		j->remote->root = REMOTE_ROOT_NONE;
 	return 0;
@@ -253,6 +270,7 @@ static int apply_run(struct plan_node *n, struct err *err)
 	int64_t since = clock_ms();
 
 	if (!all_are_trusted(j->exec)) {
+		j->held_back = true;
 		err_set(err, ERR_CONNECT, "nothing was run: the host key of another node is refused");
 		return note_failure(j, &res, since, err);
 	}
@@ -313,10 +331,29 @@ static int count(const struct exec *x, enum err_kind kind, bool invert)
 	return n;
 }
 
+/* Nodes that were not reached, were lost, or were not to be touched. */
+static int judge_connections(const struct exec *x, struct err *err)
+{
+	int unreached = 0, held = 0, lost = 0;
+
+	for (size_t i = 0; i < x->n; i++) {
+		const struct job *j = &x->jobs[i];
+
+		unreached += j->failed == ERR_CONNECT && !j->reached;
+		held += j->held_back;
+		lost += j->failed == ERR_CONNECT && j->reached && !j->held_back;
+	}
+	if (held)
+		return err_set(err, ERR_CONNECT, "nothing was run on %d of %zu nodes: a host key is refused", held, x->n);
+	if (unreached)
+		return err_set(err, ERR_CONNECT, "%d of %zu nodes not reached", unreached, x->n);
+	return lost ? err_set(err, ERR_CONNECT, "%d of %zu nodes lost while the command ran", lost, x->n) : 0;
+}
+
 /* The command's own status when all agree. */
 static int judge(const struct exec *x, struct err *err)
 {
-	int unreached = count(x, ERR_CONNECT, false), unended = count(x, ERR_NONE, true), bad = 0, status = x->jobs[0].status;
+	int unended = count(x, ERR_NONE, true), bad = 0, status = x->jobs[0].status;
 	bool agree = true;
 
 	for (size_t i = 0; i < x->n; i++) {
@@ -325,8 +362,8 @@ static int judge(const struct exec *x, struct err *err)
 	}
 	if (stop)
 		return err_set(err, ERR_INTERRUPTED, "interrupted: ended on %d of %zu nodes", count(x, ERR_INTERRUPTED, false), x->n);
-	if (unreached)
-		return err_set(err, ERR_CONNECT, "%d of %zu nodes not reached", unreached, x->n);
+	if (judge_connections(x, err) < 0)
+		return -1;
 	if (unended || !agree)
 		return err_set(err, ERR_REMOTE, "failed on %d of %zu nodes", bad, x->n);
 	if (status)
@@ -405,7 +442,7 @@ const struct cli_cmd cmd_exec = {
 		"not run to its end.\n\n"
 		"The exit status is the command's own when all nodes agree, 4 when a node was not reached, else 5.  Ctrl-C ends the "
 		"command on the nodes.  Where a host key is refused, nothing is run on the others either.  A node that does not answer "
-		"keeps them waiting for a second only.",
+		"keeps them waiting for a second only; should its host key be refused later, that is said.",
 	.examples = "hactl exec -- uptime\n"
 		    "hactl exec control-plane -- 'crictl ps | grep etcd'\n"
 		    "hactl exec --parallel 1 m1 m2 -- systemctl restart kubelet",

@@ -61,7 +61,7 @@ static const struct refusal {
 	  "doas does not permit the user to become root: add it to doas.conf, or log in as root" },
 	{ "doas is not enabled", "doas has no doas.conf: write one, or log in as root" },
 	{ "account is currently not available",
-	  "the user has no login shell (nologin): choose another one, or give it a shell" },
+	  "the user may not log in (its shell is nologin): log in as another one, or give it a shell" },
 	{ "allows sftp connections only",
 	  "the login is forced to sftp: take the user out of ForceCommand, or choose another one" },
 	{ "password has expired", "the user's password has expired: log in by hand and change it" },
@@ -76,6 +76,10 @@ static int explain_no_start(const struct remote_result *res, struct err *err)
 		if (strstr(buf_str(&said), refusals[i].said))
 			return err_set(err, ERR_CONNECT, "%s (the node said '%s')",
 				       refusals[i].means, buf_str(&said));
+	if (!said.len)
+		return err_set(err, ERR_CONNECT,
+			       "the login runs no commands: it ended with status %d and said nothing; is the user's "
+			       "shell /bin/false, or has it a forced command?", res->status);
 	return err_set(err, ERR_CONNECT,
 		       "the login runs no commands: status %d and '%s' instead of a shell; look for a "
 		       "forced command or a special login shell",

@@ -101,6 +101,16 @@ x -c dead.yaml -- echo in >out 2>errors || status=$?
 grep -q '^hactl: w2: .*127.0.0.4' errors || die "a dead node is not named: $(cat errors)"
 grep -qx 'hactl: 1 of 3 nodes not reached' errors || die "a dead node: $(cat errors)"
 
+# ---- a host key that is refused: nothing runs, and no node that was held back counts as not reached
+ssh-keygen -q -t ed25519 -N '' -f other
+sed "s|^.127.0.0.3.*|[127.0.0.3]:$port $(cut -d' ' -f1,2 other.pub)|" known >forged
+sed 's/knownHostsFile: known/knownHostsFile: forged/' hactl.yaml >forged.yaml
+status=0
+x -c forged.yaml -- touch "$work/ran" >out 2>errors || status=$?
+[ "$status" = 4 ] && [ ! -s out ] || die "a forged node: $status $(cat out)"
+[ ! -e ran ] || die "a forged node: the others ran the command"
+grep -qx 'hactl: nothing was run on 2 of 3 nodes: a host key is refused' errors || die "a forged node: $(cat errors)"
+
 # ---- data: bytes that are no UTF-8 too
 x m1 -o json -- 'printf "a\\n\\377b"; echo e >&2; exit 2' >out 2>errors || [ $? = 2 ] || die "json: status"
 grep -q '^{"node":"m1","status":2,"stdout":"a\\n.*b","stderr":"e\\n","seconds":[0-9.]*}$' out || die "json: $(cat out)"

@@ -354,7 +354,7 @@ static void trap_17_a_forced_command_is_told(void **state)
 	static const struct { const char *options, *said; } forced[] = {
 		{ "command=\"echo only this; exit 3\"", "status 3 and 'only this' instead of a shell" },
 		{ "command=\"echo This service allows sftp connections only.; exit 1\"", "forced to sftp" },
-		{ "command=\"exit 0\"", "instead of a shell" },
+		{ "command=\"exit 0\"", "ended with status 0 and said nothing" },
 	};
 
 	(void)state;
