@@ -160,9 +160,17 @@ static int add_login(const struct ssh_options *o, struct strs *argv, struct err 
 	return 0;
 }
 
+void openssh_tell_key_command(struct buf *option)
+{
+	auto_buf struct buf own = BUF_INIT;
+
+	openssh_own_path(&own);
+	buf_printf(option, "KnownHostsCommand=%s host-key %%H %%t %%K", buf_str(&own));
+}
+
 static void add_purpose(const struct openssh_purpose *p, struct strs *argv)
 {
-	auto_buf struct buf own = BUF_INIT, option = BUF_INIT;
+	auto_buf struct buf option = BUF_INIT;
 
 	strs_add(argv, "-o");
 	strs_printf(argv, "ConnectTimeout=%d", (p->timeout_ms + 999) / 1000);
@@ -172,8 +180,7 @@ static void add_purpose(const struct openssh_purpose *p, struct strs *argv)
 		strs_add(argv, p->control_path);
 		add_option(argv, "ControlPersist=no");
 	} else {
-		openssh_own_path(&own);
-		buf_printf(&option, "KnownHostsCommand=%s host-key %%H %%t %%K", buf_str(&own));
+		openssh_tell_key_command(&option);
 		strs_add(argv, "-S");
 		strs_add(argv, "none");
 		add_option(argv, buf_str(&option));

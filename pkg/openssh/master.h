@@ -86,9 +86,11 @@ bool openssh_refused_login(const struct buf *said);
 
 /* hostkey.c: for a host key that ssh refused: learns it and says what is wrong with it.  0: nothing
  * is, by all the names that o has for the host, or it has been made known as o wants it; key is
- * then "TYPE BASE64".  1: it could not be learnt. */
+ * then "TYPE BASE64".  1: it could not be learnt.  *bastion: it is that of a host on the way. */
 int openssh_judge_host_key(const struct openssh_master *m, const struct ssh_options *o,
-			   int64_t deadline_ms, struct buf *key, struct err *err);
+			   int64_t deadline_ms, struct buf *key, bool *bastion, struct err *err);
+/* The line of a configuration that has ssh tell a host key to that. */
+void openssh_tell_key_command(struct buf *line);
 int openssh_tell_key_main(char **argv); /* argv: names, type, key */
 
 /* Sets err for a wait that was given up: interrupted, deadline passed, or connection lost. */

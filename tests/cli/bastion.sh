@@ -139,8 +139,21 @@ config "$full, bastion: $user@127.0.0.1:$b2" '' && openssh
 status=0
 x m1 -- touch touched >out 2>errors || status=$?
 [ "$status" = 4 ] && [ ! -e touched ] && [ ! -e lax.known ] &&
-	grep -q "does not trust a host key on the way: No ED25519 host key is known for \[127.0.0.1\]:$b2" errors ||
+	grep -qF "bastion '[127.0.0.1]:$b2': its host key is not known" errors ||
 	die "a hop's host key, OpenSSH: $status $(cat errors)"
+# accepted where new ones are, a line for each host; a changed one never
+config "$full, bastion: [$user@127.0.0.1:$b1, $user@127.0.0.1:$b2]" '' && openssh
+sed -i 's/knownHostsFile: known/knownHostsFile: fresh/' hactl.yaml
+: >fresh
+prints 'm1: in' x m1 --accept-new-host-keys -- echo in
+[ "$(cut -d' ' -f1-3 fresh | sort)" = "$(for k in "$b1 b1" "$b2 b2" "$node node"; do
+	echo "[127.0.0.1]:${k% *} $(key_of "${k#* }")"; done | sort)" ] || die "accepted: $(cat fresh)"
+sed -i "/127.0.0.1.:$b2/d" fresh
+echo "[127.0.0.1]:$b2 $(key_of b1)" >>fresh
+status=0
+x m1 --accept-new-host-keys -- touch touched >out 2>errors || status=$?
+[ "$status" = 4 ] && [ ! -e touched ] && grep -qF "bastion '[127.0.0.1]:$b2': " errors ||
+	die "a hop's changed host key, OpenSSH: $status $(cat errors)"
 config "$full, bastion: $user@127.0.0.1:$b1" '' && openssh
 reached '1 0' m1
 config "$full" ", sshHostKey: $(key_of node)"
