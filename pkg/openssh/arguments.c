@@ -8,6 +8,7 @@
 /* ssh gives a silent peer up after one interval more than it counts: 9 s. */
 #define ALIVE_INTERVAL_S 3
 #define ALIVE_COUNT 2
+_Static_assert(ALIVE_INTERVAL_S * (ALIVE_COUNT + 1) < 10, "a dead peer is noticed in 10 s");
 
 /* As a value of a configuration line: one word, in which ssh expands nothing. */
 static int quote(const char *value, struct buf *out, struct err *err)

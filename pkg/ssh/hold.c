@@ -4,12 +4,19 @@
 #include "base/clock.h"
 #include "ssh/session.h"
 
-/* Much less than the time after which the held command gives up. */
+/* At most; much less than the time after which the held command gives up. */
 #define BEAT_MS 3000
 #define PATIENCE_MS 1000
+/* libssh2 asks every 2 s at most, and the answer is heard with the beat after. */
+#define LEAST_SILENCE_MS 6000
 
 /* The same bytes each time, as libssh2 wants when it could send only a part of them. */
 static const char line[] = "x\n";
+
+static int interval_ms(const struct ssh_session *s)
+{
+	return s->ask_ms < BEAT_MS ? s->ask_ms : BEAT_MS;
+}
 
 /* 0 when it is sent, or else the error. */
 static long send_line(struct ssh_session *s)
@@ -17,7 +24,7 @@ static long send_line(struct ssh_session *s)
 	ssize_t n = libssh2_channel_write(s->held.channel, line, sizeof(line) - 1);
 
 	if (n > 0)
-		s->held.due_ms = clock_ms() + BEAT_MS;
+		s->held.due_ms = clock_ms() + interval_ms(s);
 	return n > 0 ? 0 : (long)n;
 }
 
@@ -43,6 +50,20 @@ static bool has_tunnel(struct ssh_session *s)
 	return open;
 }
 
+/* Behind a bastion what is sent is always taken: the peer is asked with each line, and has to answer.
+ * Between two beats nobody listens, so that an answer is as old as that. */
+static bool is_silent(struct ssh_session *s)
+{
+	int64_t now = clock_ms(), most = s->silence_ms - interval_ms(s);
+
+	if (!s->held.heard_ms || s->received != s->held.seen) {
+		s->held.seen = s->received;
+		s->held.heard_ms = now;
+	}
+	ssh_ask(s);
+	return now - s->held.heard_ms >= (most > LEAST_SILENCE_MS ? most : LEAST_SILENCE_MS);
+}
+
 static void beat(struct ssh_session *s)
 {
 	long rc;
@@ -51,7 +72,7 @@ static void beat(struct ssh_session *s)
 	rc = SSH_RETRY(s, send_line(s));
 	if (rc < 0 && s->end == SSH_INTERRUPTED)
 		return;
-	s->held.gone = rc < 0 || libssh2_channel_eof(s->held.channel);
+	s->held.gone = rc < 0 || libssh2_channel_eof(s->held.channel) || is_silent(s);
 	if (ssh_again(rc) && libssh2_session_block_directions(s->lib) & LIBSSH2_SESSION_BLOCK_OUTBOUND)
 		s->broken = true; /* as in ssh_leave */
 }

@@ -79,7 +79,8 @@ static struct ssh_session *session_new(const struct ssh_options *o)
 	s->remote.root = strcmp(o->user, "root") ? REMOTE_ROOT_AUTO : REMOTE_ROOT_NONE;
 	s->fd = -1;
 	s->ask_ms = o->alive_interval_ms ? o->alive_interval_ms : SSH_ASK_MS;
-	s->silence_ms = o->alive_interval_ms ? o->alive_interval_ms * (o->alive_count ? o->alive_count : 1) :
+	/* it must have had the time to answer */
+	s->silence_ms = o->alive_interval_ms ? o->alive_interval_ms * (o->alive_count > 2 ? o->alive_count : 2) :
 		SSH_SILENCE_MS;
 	s->unsupported = o->unsupported;
 	s->port = port;
@@ -102,6 +103,7 @@ static ssize_t receive(libssh2_socket_t fd, void *data, size_t len, int flags, v
 
 	if (n < 0)
 		return -errno;
+	s->received += (size_t)n;
 	if (!s->ready && s->greeting.len < MAX_GREETING)
 		buf_add(&s->greeting, data, (size_t)n);
 	return n;

@@ -16,9 +16,12 @@
 
 /* Longest wait before flags are looked at. */
 #define SSH_SLICE_MS 100
-/* A peer that is silent for so long is asked whether it lives, and is gone when it does not answer. */
+/* A peer that is silent for so long is asked whether it lives, and is gone when it does not answer:
+ * within 10 s, with the last slice. */
 #define SSH_ASK_MS 3000
-#define SSH_SILENCE_MS 10000
+#define SSH_SILENCE_MS 9000
+_Static_assert(SSH_SILENCE_MS + 2 * SSH_SLICE_MS <= 10000, "a dead peer is noticed in 10 s");
+_Static_assert(2 * SSH_ASK_MS < SSH_SILENCE_MS, "it is asked twice before that");
 
 enum ssh_end { SSH_ALIVE, SSH_TIMEOUT, SSH_INTERRUPTED, SSH_SILENT };
 
@@ -35,6 +38,7 @@ struct ssh_session {
 	struct ssh_via *via;      /* the bastion's connection that it goes through; NULL: none */
 	bool *unsupported;        /* the options', while connecting; may be NULL */
 	int64_t deadline_ms;      /* of the operation at hand; INT64_MAX: none */
+	unsigned long received;   /* bytes, to tell whether there were any */
 	int64_t heard_ms, asked_ms; /* when the peer was last heard, and last asked whether it lives */
 	enum ssh_end end;         /* why the last wait was given up */
 	void *login;              /* login.c's, while it lasts */
@@ -45,6 +49,8 @@ struct ssh_session {
 	struct ssh_held {
 		LIBSSH2_CHANNEL *channel; /* NULL: nothing is held */
 		int64_t due_ms;           /* when the next line is to be sent */
+		int64_t heard_ms;         /* when it was last known that something had come since the beat before */
+		unsigned long seen;       /* what had come by then */
 		bool gone;
 	} held;
 
@@ -77,6 +83,9 @@ void ssh_start(struct ssh_session *s, int timeout_ms);
 
 /* Waits until the connection can go on; -1 when the wait is over, see end. */
 int ssh_wait(struct ssh_session *s);
+
+/* Asks the peer whether it lives, if that can be sent whole. */
+void ssh_ask(struct ssh_session *s);
 
 /* The same with others to wait for: fds[0] is filled in here, for the session.  listen: it is read
  * from after that; a peer that is not listened to is not taken for silent. */

@@ -43,7 +43,7 @@ struct ssh_options {
 	bool *unsupported;
 	int connect_timeout_ms; /* for name, TCP, key exchange and login together; 0: 10 s */
 	/* A peer that is silent for alive_interval_ms is asked whether it lives, and is given up after
-	 * alive_count times that; 0: 3 s and 10 s in all. */
+	 * alive_count times that, at least twice; 0: 3 s and 9 s in all. */
 	int alive_interval_ms, alive_count;
 	/* The bastion that host is reached through, which may be behind one itself; NULL: none.  All
 	 * connections with the same share and the same way to it use one connection to it. */

@@ -147,7 +147,7 @@ static int run_race(struct race *r, const char *host, int port, struct err *err)
 }
 
 /* sshd waits for whole packets, so Nagle costs 40 ms; a peer whose cable is pulled is noticed by
- * the kernel within silence_ms. */
+ * the kernel within silence_ms: a third of it idle, and two questions. */
 static void set_options(int fd, int silence_ms)
 {
 	int idle = silence_ms / 3000 > 0 ? silence_ms / 3000 : 1;

@@ -20,17 +20,22 @@ void ssh_start(struct ssh_session *s, int timeout_ms)
 }
 
 /* Only into a socket that takes it whole: a keep-alive that is half sent would block the rest. */
-static void ask(struct ssh_session *s, int64_t now)
+void ssh_ask(struct ssh_session *s)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
 	int unused;
 
-	if (!s->ready || now - s->heard_ms < s->ask_ms || now - s->asked_ms < s->ask_ms ||
-	    poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT) ||
+	if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT) ||
 	    libssh2_session_block_directions(s->lib) & LIBSSH2_SESSION_BLOCK_OUTBOUND)
 		return;
-	s->asked_ms = now;
+	s->asked_ms = clock_ms();
 	(void)!libssh2_keepalive_send(s->lib, &unused);
+}
+
+static void ask_if_silent(struct ssh_session *s, int64_t now)
+{
+	if (s->ready && now - s->heard_ms >= s->ask_ms && now - s->asked_ms >= s->ask_ms)
+		ssh_ask(s);
 }
 
 static enum ssh_end look(const struct ssh_session *s, int64_t now)
@@ -54,7 +59,7 @@ int ssh_wait_many(struct ssh_session *s, struct pollfd *fds, size_t n, bool list
 	s->end = look(s, now);
 	if (s->end != SSH_ALIVE)
 		return -1;
-	ask(s, now);
+	ask_if_silent(s, now);
 	ssh_beat_if_due(s, now);
 	directions |= libssh2_session_block_directions(s->lib);
 	fds[0] = (struct pollfd){ .fd = s->fd, .events = listen ? POLLIN : 0 };
