@@ -155,6 +155,14 @@ plan_dir() {
 	made="$1$nl$made"
 }
 
+# GNU tar does not tell why it could make no directory (seen with 1.34): "Cannot open: No such file".
+explain() {
+	for dir in $stages; do
+		why=$(mkdir -p "$dir" 2>&1) || fail "$why"
+	done
+	fail "the files could not be unpacked beside their places"
+}
+
 # Unpacks: what is new below ROOT lies in ROOT/$fresh then, the rest in the $fresh of its base, which
 # may be another file system: only within one a rename is one step.
 unpack() {
@@ -164,7 +172,7 @@ unpack() {
 	for root in $hactl_roots; do
 		stages="$stages${root%/}/$fresh$nl"
 	done
-	tar -x -p -m -f - -C / || fail "the files could not be unpacked beside their places"
+	tar -x -p -m -f - -C / || explain
 	for base in $bases; do
 		has "$stages" "$base$fresh" || nears="$nears$base$nl"
 	done

@@ -148,6 +148,17 @@ static void nothing_is_written_when_one_file_cannot_be(void **state)
 	assert_entries(w->dir, 2);
 }
 
+static void a_directory_that_cannot_be_made_is_told(void **state)
+{
+	struct world *w = *state;
+	const struct remote_file file = { "/dev/null/folder/file", "", 0, 0600 };
+
+	assert_int_equal(remote_put(w->here, &file, 1, NULL, &w->err), -1);
+	assert_int_equal(w->err.kind, ERR_REMOTE);
+	if (!strstr(w->err.msg, "mkdir: cannot create directory"))
+		fail_msg("%s", w->err.msg);
+}
+
 static void a_path_in_the_way_of_another_is_no_harm(void **state)
 {
 	struct world *w = *state;
@@ -456,6 +467,7 @@ int main(void)
 		TEST(directories_below_a_private_one_are_private),
 		TEST(equal_files_are_left_alone),
 		TEST(nothing_is_written_when_one_file_cannot_be),
+		TEST(a_directory_that_cannot_be_made_is_told),
 		TEST(a_path_in_the_way_of_another_is_no_harm),
 		TEST(files_replaced_before_a_failure_come_back),
 		TEST(directories_below_each_other_are_filled_at_once),
