@@ -58,9 +58,9 @@ $(B)/templates.c: templates/embed.sh $(TMPL) $(B)/flags
 	$(call say,EMBED,$@)mkdir -p $(@D) && templates/embed.sh $(TMPL) >$@.tmp && mv $@.tmp $@
 
 $(B)/hactl.1: man/hactl.1.in $(B)/hactl
-	$(call say,MAN,$@)$(B)/hactl document man >$@.part && \
-	sed -e 's/@VERSION@/$(VERSION)/' -e '/@COMMANDS@/{r $@.part' -e 'd;}' $< >$@.tmp && \
-	mv $@.tmp $@ && rm $@.part
+	$(call say,MAN,$@)$(B)/hactl document man >$@.part && $(B)/hactl document causes-man >$@.causes && \
+	sed -e 's/@VERSION@/$(VERSION)/' -e '/@COMMANDS@/{r $@.part' -e 'd;}' -e '/@CAUSES@/{r $@.causes' -e 'd;}' $< >$@.tmp && \
+	mv $@.tmp $@ && rm $@.part $@.causes
 
 $(B)/hactl.yaml.5: man/hactl.yaml.5.in $(B)/hactl
 	$(call say,MAN,$@)$(B)/hactl document config-man >$@.part && \

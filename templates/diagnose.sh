@@ -1,17 +1,23 @@
 # What tells why a node failed: a report of sections, each begun by "== NAME".  It changes nothing
 # and takes nothing that is secret; what may hold one by accident is masked by the reader.
-# In: vip (may be empty), pki_dir, lines (of each log).
-since=$(cat /var/lib/hactl/started 2>/dev/null) # when kubeadm ran last
+# In: vip (may be empty), pki_dir, lines (of each log), recent_s (logs from before then do not count; 0: all do).
+now=$(date +%s) since=$(cat /var/lib/hactl/started 2>/dev/null) # when kubeadm ran last
+[ "${recent_s:-0}" = 0 ] || [ "${since:-0}" -gt $((now - recent_s)) ] || since=$((now - recent_s))
 have() { command -v "$1" >/dev/null 2>&1; }
 brief() { timeout 5 "$@" 2>&1; }
 section() { printf '== %s\n' "$1"; }
-log() { # log UNIT: what it said since then
-	brief journalctl --no-pager -o cat -u "$1" -n "$lines" ${since:+--since "@$since"} || echo "(no journal)"
+# log UNIT: what it said last, since then.  journalctl's own -n would give the first lines, were there a
+# --since.  Stacks of goroutines, which a kubelet that cannot start leaves every few seconds, tell nothing,
+# and neither does the kubelet's word that its node is not there yet, several times a second.
+log() {
+	have journalctl || echo "(no journal)"
+	if [ -n "$since" ]; then brief journalctl --no-pager -o cat -u "$1" --since "@$since"; else brief journalctl --no-pager -o cat -u "$1" -n 2000; fi |
+		grep -v '^[[:blank:]]\|^goroutine \|^created by \|^[a-z0-9.]*/[^ ]*(.*)$\|^main\.\|^$\|\] node "[^"]*" not found$' | tail -n "$lines"
 }
 cut_lines() { cut -c 1-1000; }
 
 section disk
-for d in / /etc /var/lib/etcd /var/lib/kubelet /var/lib/containerd /var/log /run; do
+for d in / /etc /etc/kubernetes "$pki_dir" /var/lib/hactl /var/lib/etcd /var/lib/kubelet /var/lib/containerd /var/log /run; do
 	[ -d "$d" ] || continue
 	df -P "$d" 2>/dev/null | awk -v d="$d" 'NR == 2 && ($4 < 10240 || $5 + 0 >= 100) { print "full " d " (" $6 ", " $4 " KiB free)" }'
 	df -Pi "$d" 2>/dev/null | awk -v d="$d" 'NR == 2 && $2 > 0 && $4 < 16 { print "inodes " d " (" $6 ")" }'
@@ -25,20 +31,41 @@ cat /proc/swaps
 uptime
 
 section kernel
-brief dmesg 2>/dev/null | grep -i 'out of memory\|oom-kill\|oom_reaper\|I/O error\|remount' | tail -n 20
+{ [ -n "$since" ] && brief dmesg --since "@$since" || brief dmesg; } 2>/dev/null | grep -i 'out of memory\|oom-kill\|oom_reaper\|I/O error\|remount' | tail -n 20
 
 section clock
 date -u '+%Y-%m-%dT%H:%M:%SZ'
 brief timedatectl 2>/dev/null | sed -n 's/^ *\(System clock synchronized\|NTP service\)/\1/p'
 
+# What systemd would have to start: "masked NAME", "missing NAME", "stopped NAME", "failed NAME".
+section units
+units=kubelet
+[ -z "$vip" ] || ! have keepalived || units="$units keepalived"
+systemctl -q is-active containerd crio docker 2>/dev/null || units="$units containerd crio"
+for u in $units; do
+	case $(systemctl show -p LoadState -p ActiveState "$u" 2>/dev/null | tr '\n' ' ') in
+	*masked*) echo "masked $u" ;;
+	*not-found*) echo "missing $u" ;;
+	*ActiveState=inactive*) [ "$u" = keepalived ] && ! grep -qs 'Written by hactl' /etc/keepalived/*.conf || echo "stopped $u" ;;
+	*ActiveState=failed*) echo "failed $u" ;;
+	esac
+done
+
 section certificates
 if have openssl; then
-	for f in "$pki_dir"/*.crt "$pki_dir"/etcd/*.crt /var/lib/kubelet/pki/kubelet-client-current.pem; do
+	for f in "$pki_dir"/ca.crt "$pki_dir"/*.crt "$pki_dir"/etcd/*.crt /var/lib/kubelet/pki/kubelet-client-current.pem; do
 		[ -f "$f" ] || continue
+		from=$(date -d "$(openssl x509 -in "$f" -noout -startdate 2>/dev/null | cut -d= -f2)" +%s 2>/dev/null)
+		[ "${from:-0}" -le "$now" ] || echo "early $f, by $((from - now)) s"
 		if ! openssl x509 -in "$f" -noout -checkend 0 >/dev/null 2>&1; then
 			echo "expired $f $(openssl x509 -in "$f" -noout -enddate 2>&1 | tail -n 1)"
 		fi
 	done
+	f=$pki_dir/apiserver.crt
+	if [ -f "$f" ]; then
+		[ -z "$vip" ] || openssl x509 -in "$f" -noout -checkip "$vip" 2>/dev/null | grep -q 'does NOT' && echo "lacks $vip in $f"
+		! openssl verify -no_check_time -CAfile "$pki_dir/ca.crt" "$f" 2>&1 | grep -q 'unable to get\|signature failure' || echo "stranger $f"
+	fi
 fi
 
 section route

@@ -113,12 +113,81 @@ void cause_release(struct cause *c)
 	*c = (struct cause)CAUSE_INIT;
 }
 
-bool cause_rule(size_t i, const char **id, const char **text, const char **remedy)
+#define OFTEN "*+?"
+
+/* A set of characters: the first of a few, or "..." for whatever may stand there. */
+static const char *add_set(const char *p, struct buf *out)
 {
+	const char *end = strchr(p + (p[1] == '^' ? 3 : 2), ']');
+	bool dots = out->len >= 3 && !memcmp(out->data + out->len - 3, "...", 3);
+
+	assert(end);
+	if (p[1] != '^' && !memchr(p, '-', (size_t)(end - p)))
+		buf_add(out, p + 1, 1);
+	else if (!dots)
+		buf_puts(out, "...");
+	return end + 1 + strspn(end + 1, OFTEN);
+}
+
+/* From a '|' within a group to the group's end. */
+static const char *skip_alternatives(const char *p)
+{
+	for (int depth = 1; *p; p++) {
+		if (*p == '\\')
+			p++;
+		else if (*p == '(')
+			depth++;
+		else if (*p == ')' && --depth == 0)
+			break;
+	}
+	return p;
+}
+
+/* The first alternative of a pattern, for people. */
+static void add_symptom(const char *p, struct buf *out)
+{
+	int depth = 0;
+
+	while (*p && (*p != '|' || depth)) {
+		if (*p == '[') {
+			p = add_set(p, out);
+		} else if (*p == '(' || *p == ')') {
+			depth += *p++ == '(' ? 1 : -1;
+			p += p[-1] == ')' ? strspn(p, OFTEN) : 0;
+		} else if (*p == '|') {
+			p = skip_alternatives(p);
+		} else if (*p == '.' && strchr(OFTEN, p[1]) && p[1]) {
+			buf_puts(out, "...");
+			p += 2;
+		} else if (*p == '^' || *p == '$') {
+			p++;
+		} else {
+			p += *p == '\\' && p[1];
+			if (p[1] != '?')
+				buf_add(out, p, 1);
+			p++;
+			p += strspn(p, OFTEN);
+		}
+	}
+}
+
+static bool is_seen(const char *id)
+{
+	const char *const *s = cause_seen;
+
+	while (*s && strcmp(*s, id))
+		s++;
+	return *s != NULL;
+}
+
+bool cause_rule(size_t i, struct cause_entry *e, struct buf *symptom)
+{
+	const struct cause_rule *r = &cause_rules[i];
+
 	if (i >= cause_nrules)
 		return false;
-	*id = cause_rules[i].id;
-	*text = cause_rules[i].text;
-	*remedy = cause_rules[i].remedy;
+	*e = (struct cause_entry){ r->id, r->text, r->remedy, r->section, is_seen(r->id) };
+	if (symptom)
+		add_symptom(r->pattern, symptom);
 	return true;
 }

@@ -25,7 +25,14 @@ struct cause {
 bool cause_find(const char *report, size_t len, struct cause *c);
 void cause_release(struct cause *c);
 
-/* All rules as a table for the manual: id, cause and remedy of the ith; false: there is none. */
-bool cause_rule(size_t i, const char **id, const char **text, const char **remedy);
+/* All rules, for the manual.  Text and remedy: "{1}" stands for what differs. */
+struct cause_entry {
+	const char *id, *text, *remedy;
+	const char *section; /* of the report, where it is looked for; NULL: anywhere */
+	bool seen;           /* on a node that was broken on purpose: tests/lab/scenario-causes.sh */
+};
+/* The ith; false: there is none.  Appends to symptom (may be NULL) the words that are looked for;
+ * "..." where anything may stand. */
+bool cause_rule(size_t i, struct cause_entry *e, struct buf *symptom);
 
 #endif

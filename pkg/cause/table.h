@@ -14,5 +14,7 @@ struct cause_rule {
 
 extern const struct cause_rule cause_rules[];
 extern const size_t cause_nrules;
+/* Rules that tests/lab/scenario-causes.sh has seen at work; ends in NULL. */
+extern const char *const cause_seen[];
 
 #endif

@@ -153,8 +153,9 @@ static int wait_for_api(struct steps_run *run, struct err *err)
 		return err_wrap(err, "%s has a cluster, but its API does not answer", run->seed->inv->name);
 	}
 	*err = why;
-	return err_wrap(err, "%s has a cluster, but its API answers neither through %s nor on that node; 'journalctl -u kubelet' there tells more",
-			run->seed->inv->name, run->inv->endpoint);
+	err_wrap(err, "%s has a cluster, but its API answers neither through %s nor on that node; 'journalctl -u kubelet' there tells more",
+		 run->seed->inv->name, run->inv->endpoint);
+	return steps_explain(run->seed, err);
 }
 
 void steps_end_direct(struct steps_run *run)

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/mask.h"
+#include "cause/cause.h"
 #include "remote/tar.h"
 #include "steps/steps.h"
 #include "tmpl/tmpl.h"
@@ -12,7 +13,9 @@
 #define DIAGNOSE_TIMEOUT_MS 45000
 #define MAX_REPORT (8 << 20)
 #define MAX_LOG (16 << 20)
-#define BUNDLE_LINES "400"
+#define BUNDLE_LINES 400 /* of each log */
+#define CAUSE_LINES 150
+#define CAUSE_RECENT "900" /* s; what a log said before then is not why something fails now */
 
 /* A report is text: what is none in it is made visible. */
 static void add_text(struct buf *out, const struct buf *in)
@@ -25,12 +28,14 @@ static void add_text(struct buf *out, const struct buf *in)
 		mask_secrets(out->data);
 }
 
-int steps_diagnose(struct steps_node *n, int lines, struct err *err)
+/* Asks for the node's report; recent: for how many seconds back logs count, "0" for all. */
+static int diagnose(struct steps_node *n, int lines, const char *recent, struct err *err)
 {
 	char count[16];
 	const struct remote_var vars[] = {
 		{ "vip", n->run->inv->vip.address ? n->run->inv->vip.address : "" },
-		{ "pki_dir", n->run->kubeadm.certificates_dir }, { "lines", count }, { NULL, NULL },
+		{ "pki_dir", n->run->kubeadm.certificates_dir }, { "lines", count }, { "recent_s", recent },
+		{ NULL, NULL },
 	};
 	const struct remote_cmd cmd = { .script = tmpl_text("diagnose.sh"), .vars = vars,
 					.timeout_ms = DIAGNOSE_TIMEOUT_MS, .max_output = MAX_REPORT };
@@ -44,6 +49,27 @@ int steps_diagnose(struct steps_node *n, int lines, struct err *err)
 	return 0;
 }
 
+int steps_find_cause(struct steps_node *n, struct cause *c)
+{
+	auto_err struct err none = ERR_INIT;
+
+	return diagnose(n, CAUSE_LINES, CAUSE_RECENT, &none) == 0 && cause_find(buf_str(&n->report), n->report.len, c) ? 0 : -1;
+}
+
+int steps_explain(struct steps_node *n, struct err *err)
+{
+	auto_cause struct cause c = CAUSE_INIT;
+	auto_free char *msg = NULL;
+
+	if (!n->remote || err->kind == ERR_INTERRUPTED || steps_find_cause(n, &c) < 0)
+		return -1;
+	if (asprintf(&msg, "%s; likely cause: %s; %s", err->msg, c.text, c.remedy) < 0)
+		abort();
+	free(err->msg);
+	err->msg = TAKE(msg);
+	return -1;
+}
+
 static bool is_reached(const struct plan_node *p)
 {
 	return steps_node(p)->remote != NULL;
@@ -52,7 +78,7 @@ static bool is_reached(const struct plan_node *p)
 static int look_report(struct plan_node *p, bool *done, struct err *err)
 {
 	*done = true;
-	return steps_diagnose(steps_node(p), atoi(BUNDLE_LINES), err);
+	return diagnose(steps_node(p), BUNDLE_LINES, "0", err);
 }
 
 /* ---- the bundle ---- */

@@ -131,7 +131,7 @@ static int apply_switch(struct plan_node *p, struct err *err)
 
 	n->stale = true;
 	n->vip_staged = false;
-	return remote_check(n->remote, &cmd, &res, err);
+	return remote_check(n->remote, &cmd, &res, err) < 0 ? steps_explain(n, err) : 0;
 }
 
 /* ---- who holds it ---- */

@@ -14,7 +14,6 @@
 #include "tmpl/tmpl.h"
 
 #define MAX_CAUSE 2000
-#define CAUSE_LINES 150 /* of each log */
 
 /* What is kept of kubeadm's output while it runs. */
 struct listener {
@@ -93,26 +92,19 @@ static int put_config(struct steps_node *n, const char *path, const struct buf *
 	return remote_put(n->remote, &file, 1, NULL, err);
 }
 
-/* The node is asked while what happened is fresh; that it cannot be is no error of its own. */
-static void add_cause(struct steps_node *n, struct buf *text)
-{
-	auto_cause struct cause c = CAUSE_INIT;
-	auto_err struct err none = ERR_INIT;
-
-	if (steps_diagnose(n, CAUSE_LINES, &none) == 0 && cause_find(buf_str(&n->report), n->report.len, &c))
-		buf_printf(text, "; likely cause: %s; %s", c.text, c.remedy);
-}
-
 static int explain(struct steps_node *n, const char *verb, int status, const struct listener *l,
 		   struct err *err)
 {
-	auto_buf struct buf cause = BUF_INIT;
+	auto_cause struct cause c = CAUSE_INIT;
+	const char *said = l->cause.len ? buf_str(&l->cause) : "nothing of a cause";
 
 	if (status == STEPS_LOCKED)
 		return err_set(err, ERR_LOCKED, "another run's kubeadm is at work on it; wait for its end, and run the same command again");
-	add_cause(n, &cause);
-	return err_set(err, ERR_REMOTE, "kubeadm %s failed (status %d): %s%s; its output: %s", verb, status,
-		       l->cause.len ? buf_str(&l->cause) : "it named no cause", buf_str(&cause), n->log_path);
+	/* while what happened is fresh */
+	if (steps_find_cause(n, &c) == 0)
+		return err_set(err, ERR_REMOTE, "kubeadm %s failed; likely cause: %s; %s; kubeadm said (status %d): %s; its output: %s",
+			       verb, c.text, c.remedy, status, said, n->log_path);
+	return err_set(err, ERR_REMOTE, "kubeadm %s failed; kubeadm said (status %d): %s; its output: %s", verb, status, said, n->log_path);
 }
 
 /* Takes err over, which says that its time was over. */
@@ -161,7 +153,7 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 	else if (rc < 0 && res.late)
 		explain_late(n, verb, &res, &l, err);
 	else if (rc < 0)
-		err_wrap(err, "kubeadm %s", verb);
+		rc = (err_wrap(err, "kubeadm %s", verb), steps_explain(n, err));
 	else if (res.status != 0)
 		rc = explain(n, verb, res.status, &l, err);
 	buf_release(&l.cause);

@@ -63,8 +63,11 @@ static int look_ready(struct plan_node *p, bool *done, struct err *err)
 		*err = last;
 		return -1;
 	}
-	return p->plan->dry_run ? 0 : err_set(err, ERR_UNHEALTHY, "is not Ready after %d s (timeouts.ready): %s; 'journalctl -u kubelet' on it tells more",
-					      n->run->inv->timeouts.ready_ms / 1000, why);
+	if (p->plan->dry_run)
+		return 0;
+	err_set(err, ERR_UNHEALTHY, "is not Ready after %d s (timeouts.ready): %s; 'journalctl -u kubelet' on it tells more",
+		n->run->inv->timeouts.ready_ms / 1000, why);
+	return steps_explain(n, err);
 }
 
 static bool has_taint(const struct kube_node *k, const char *key)

@@ -219,9 +219,12 @@ char *steps_pki_path(const struct steps_run *run, const char *name);
 int steps_join_command(struct steps_run *run, bool control_plane, int ttl_s, struct buf *out,
 		       struct err *err) MUST_CHECK;
 
-/* What tells why the node failed (templates/diagnose.sh), into its report; lines of each log.
- * Takes some seconds; a node that does not answer is an error. */
-int steps_diagnose(struct steps_node *n, int lines, struct err *err) MUST_CHECK;
+/* Asks a node why it failed (templates/diagnose.sh), into its report, and finds the likely cause.
+ * Takes some seconds.  -1: it does not answer, or nothing known is wrong with it. */
+struct cause;
+int steps_find_cause(struct steps_node *n, struct cause *c) MUST_CHECK;
+/* The same, and puts "; likely cause: ..." and its remedy behind a set err.  Returns -1. */
+int steps_explain(struct steps_node *n, struct err *err);
 
 /* kubeadm with a configuration file, its output in the node's log, phases as progress.  part:
  * "all", or of a join "prepare" and "etcd". */

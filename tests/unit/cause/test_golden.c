@@ -31,15 +31,17 @@ static void every_report_has_the_cause_that_is_written_down(void **state)
 
 static void every_rule_has_words_and_a_pattern_that_compiles(void **state)
 {
-	const char *id, *text, *remedy;
+	struct cause_entry e;
 	size_t n = 0;
 
 	(void)state;
-	for (; cause_rule(n, &id, &text, &remedy); n++) {
+	for (; cause_rule(n, &e, NULL); n++) {
 		auto_cause struct cause c = CAUSE_INIT;
+		auto_buf struct buf symptom = BUF_INIT;
 
-		assert_true(*id && *text && *remedy);
-		assert_null(strchr(text, '\n'));
+		assert_true(*e.id && *e.text && *e.remedy);
+		assert_null(strchr(e.text, '\n'));
+		assert_true(cause_rule(n, &e, &symptom) && symptom.len > 3);
 		(void)cause_find("== nothing\nnothing\n", 19, &c); /* tries every rule */
 		assert_null(c.id);
 	}
