@@ -31,7 +31,10 @@ cat /proc/swaps
 uptime
 
 section kernel
-{ [ -n "$since" ] && brief dmesg --since "@$since" || brief dmesg; } 2>/dev/null | grep -i 'out of memory\|oom-kill\|oom_reaper\|I/O error\|remount' | tail -n 20
+# a container's is the whole machine's: only what was said since then
+brief dmesg 2>/dev/null | awk -v since="${since:-0}" -v now="$now" 'BEGIN { getline up <"/proc/uptime"; from = since - now + up }
+	match($0, /^\[ *[0-9.]+\]/) && substr($0, 2, RLENGTH - 2) + 0 < from { next } 1' |
+	grep -i 'out of memory\|oom-kill\|oom_reaper\|I/O error\|remount' | tail -n 20
 
 section clock
 date -u '+%Y-%m-%dT%H:%M:%SZ'

@@ -92,19 +92,25 @@ static int put_config(struct steps_node *n, const char *path, const struct buf *
 	return remote_put(n->remote, &file, 1, NULL, err);
 }
 
+/* While what happened is fresh, the node is asked: "; likely cause: ..., or "" when it does not tell. */
+static void add_cause(struct steps_node *n, struct buf *text)
+{
+	auto_cause struct cause c = CAUSE_INIT;
+
+	if (steps_find_cause(n, &c) == 0)
+		buf_printf(text, "; likely cause: %s; %s", c.text, c.remedy);
+}
+
 static int explain(struct steps_node *n, const char *verb, int status, const struct listener *l,
 		   struct err *err)
 {
-	auto_cause struct cause c = CAUSE_INIT;
-	const char *said = l->cause.len ? buf_str(&l->cause) : "nothing of a cause";
+	auto_buf struct buf cause = BUF_INIT;
 
 	if (status == STEPS_LOCKED)
 		return err_set(err, ERR_LOCKED, "another run's kubeadm is at work on it; wait for its end, and run the same command again");
-	/* while what happened is fresh */
-	if (steps_find_cause(n, &c) == 0)
-		return err_set(err, ERR_REMOTE, "kubeadm %s failed; likely cause: %s; %s; kubeadm said (status %d): %s; its output: %s",
-			       verb, c.text, c.remedy, status, said, n->log_path);
-	return err_set(err, ERR_REMOTE, "kubeadm %s failed; kubeadm said (status %d): %s; its output: %s", verb, status, said, n->log_path);
+	add_cause(n, &cause);
+	return err_set(err, ERR_REMOTE, "kubeadm %s failed%s; kubeadm said (status %d): %s; its output: %s", verb, buf_str(&cause),
+		       status, l->cause.len ? buf_str(&l->cause) : "nothing of a cause", n->log_path);
 }
 
 /* Takes err over, which says that its time was over. */
@@ -117,10 +123,11 @@ static int explain_late(struct steps_node *n, const char *verb, const struct rem
 
 	err_clear(err);
 	add_cause(n, &cause);
-	return err_set(err, ERR_REMOTE, "kubeadm %s %s %d s (timeouts.%s)%s%s%s%s%s; it goes on there, and the same command waits for its end; its output: %s",
+	return err_set(err, ERR_REMOTE, "kubeadm %s %s %d s (timeouts.%s)%s%s%s; kubeadm said: %s; it goes on there, and the same command waits for its end; its output: %s",
 		       verb, silent ? "printed nothing for" : "did not end within",
 		       (silent ? inv->timeouts.silence_ms : inv->timeouts.kubeadm_ms) / 1000, silent ? "silence" : "kubeadm",
-		       *l->phase ? ", in its phase " : "", l->phase, l->cause.len ? ": " : "", buf_str(&l->cause), buf_str(&cause), n->log_path);
+		       *l->phase ? ", in its phase " : "", l->phase, buf_str(&cause),
+		       l->cause.len ? buf_str(&l->cause) : "nothing of a cause", n->log_path);
 }
 
 int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, const char *part,
@@ -153,7 +160,7 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 	else if (rc < 0 && res.late)
 		explain_late(n, verb, &res, &l, err);
 	else if (rc < 0)
-		rc = (err_wrap(err, "kubeadm %s", verb), steps_explain(n, err));
+		err_wrap(err, "kubeadm %s", verb);
 	else if (res.status != 0)
 		rc = explain(n, verb, res.status, &l, err);
 	buf_release(&l.cause);
