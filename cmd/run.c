@@ -73,10 +73,10 @@ struct told {
 static void log_event(struct log *log, const struct plan_event *e)
 {
 	if (e->type == PLAN_STEP && e->state == PLAN_RUNNING)
-		log_line(log, e->node, "%s: begins", e->title);
+		log_line(log, e->node, "step '%s' begins", e->title);
 	else if (e->type == PLAN_STEP)
-		log_line(log, e->node, "%s: %s%s%s (%d.%03d s)", e->title, plan_state_name(e->state), e->text ? ": " : "",
-			 e->text ? e->text : "", e->step_ms / 1000, e->step_ms % 1000);
+		log_line(log, e->node, "step '%s' %s (%d.%03d s)%s%s", e->title, plan_state_name(e->state), e->step_ms / 1000,
+			 e->step_ms % 1000, e->text ? ": " : "", e->text ? e->text : "");
 	else if (e->type != PLAN_DIFF)
 		log_line(log, e->node, "%s: %s%s%s", kind_of(e->type), e->text, e->more ? "; " : "", e->more ? e->more : "");
 }
@@ -208,11 +208,15 @@ static void warn_of_log(struct term *t, const struct err *why)
 	term_event(t, &(struct term_event){ .kind = "warning", .text = text });
 }
 
-/* What the nodes said after kubeadm failed is kept, and where is said. */
+#define MAX_LOG (64 << 20)
+
+/* What the nodes said after kubeadm failed is kept, with the log of the run, and where is said. */
 static void save_reports(struct steps_run *run, const char *dir, const struct told *told)
 {
 	auto_free char *path = NULL, *text = NULL;
-	auto_err struct err why = ERR_INIT;
+	auto_buf struct buf log = BUF_INIT;
+	auto_err struct err why = ERR_INIT, no_log = ERR_INIT;
+	struct steps_bundle_file more[] = { { "hactl.log", NULL }, { NULL, NULL } };
 	bool written = false;
 	char stamp[32];
 	time_t now = time(NULL);
@@ -221,7 +225,9 @@ static void save_reports(struct steps_run *run, const char *dir, const struct to
 	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", gmtime_r(&now, &tm));
 	if (asprintf(&path, "%s/bundle-%s.tar", dir, stamp) < 0)
 		abort();
-	if (steps_write_bundle(run, path, NULL, &written, &why) == 0 && !written)
+	if (log_path(told->log) && file_read(log_path(told->log), MAX_LOG, &log, &no_log) == 0)
+		more[0].text = buf_str(&log);
+	if (steps_write_bundle(run, path, more[0].text ? more : NULL, &written, &why) == 0 && !written)
 		return;
 	if (asprintf(&text, written ? "what the nodes say of themselves is saved in %s" : "nothing is saved: %s",
 		     written ? path : why.msg) < 0)

@@ -119,6 +119,8 @@ static void add_end(struct buf *out, const struct remote_record *rec)
 	if (rec->error) {
 		buf_puts(out, ": failed: ");
 		add_words(out, rec->error, SIZE_MAX);
+	} else if (rec->res && rec->res->status < 0) {
+		buf_puts(out, ": held");
 	} else if (rec->res) {
 		buf_printf(out, ": status %d", rec->res->status);
 	}

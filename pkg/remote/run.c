@@ -228,7 +228,7 @@ static int find_way(struct remote *r, struct err *err)
 {
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 
-	return r->way == REMOTE_UNKNOWN ? remote_check(r, &(struct remote_cmd){ .script = ":" }, &res, err) : 0;
+	return r->way == REMOTE_UNKNOWN ? remote_check(r, &(struct remote_cmd){ .script = ":", .name = "becoming root" }, &res, err) : 0;
 }
 
 static int hold(struct remote *r, const struct remote_cmd *cmd, struct remote_result *res, struct err *err)

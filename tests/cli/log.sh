@@ -76,7 +76,7 @@ status=0
 hactl apply -c dead.yaml 2>errors || status=$?
 [ "$status" = 4 ] || die "dead: status $status"
 at=$(sed -n 's/^the log of this run: //p' errors)
-grep -q 'Z m1: connection: .*failed: .*127.0.0.4' "$at" || die "a failed run: $(cat errors "$at")"
+grep -q "Z m1: step 'connection' failed .*127.0.0.4" "$at" || die "a failed run: $(cat errors "$at")"
 grep -q 'Z exit status 4 after ' "$at" || die "a failed run: $(cat "$at")"
 hactl apply -c dead.yaml -o json >out 2>errors || [ $? = 4 ] || die "dead, json"
 grep -q "\"event\":\"result\".*\"log\":\"$logs/apply-[^\"]*\.log\"" out || die "json does not name the log: $(cat out)"
