@@ -1,5 +1,5 @@
 # Runs kubeadm with a configuration file.
-# In: verb (init, join), part (of a join: prepare, etcd; else all), config (path), pki (folder).
+# In: verb (init, join), part (of a join: prepare, etcd; else all), config (path), pki (folder), limit (seconds).
 # Its output goes to a file that is followed here: kubeadm survives this connection, and holds a
 # lock that tells the next run so.
 umask 077
@@ -26,11 +26,14 @@ begin=$(($(wc -c <"$log") + 1))
 (
 	exec </dev/null >>"$log" 2>&1
 	case $verb-$part in
-	init-*) kubeadm init --config "$config" --skip-token-print ;;
-	join-prepare) kubeadm join --config "$config" --skip-phases control-plane-join ;;
-	join-etcd) kubeadm join phase control-plane-join all --config "$config" ;;
-	*) kubeadm join --config "$config" ;;
+	init-*) set -- init --config "$config" --skip-token-print ;;
+	join-prepare) set -- join --config "$config" --skip-phases control-plane-join ;;
+	join-etcd) set -- join phase control-plane-join all --config "$config" ;;
+	*) set -- join --config "$config" ;;
 	esac
+	# It may wait very long (8 minutes were seen with 1.20, when the machine of another member of etcd died while
+	# it joined), and the next run would wait for it.
+	timeout -k 10 "$limit" kubeadm "$@"
 	rc=$?
 	# a join's holds a token
 	[ "$verb" = init ] || rm -f "$config"

@@ -13,6 +13,7 @@
 #include "steps/steps.h"
 #include "tmpl/tmpl.h"
 
+#define GRACE_S 60 /* a kubeadm that takes too long goes on so much longer, and is ended then on its node */
 #define MAX_CAUSE 2000
 
 /* What is kept of kubeadm's output while it runs. */
@@ -135,8 +136,10 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 {
 	struct steps_node *n = steps_node(p);
 	const char *path = strcmp(verb, "init") ? STEPS_JOIN_CONFIG : STEPS_INIT_CONFIG;
+	int limit_ms = n->run->inv->timeouts.kubeadm_ms;
+	char limit[16];
 	const struct remote_var vars[] = {
-		{ "verb", verb }, { "part", part }, { "config", path },
+		{ "verb", verb }, { "part", part }, { "config", path }, { "limit", limit },
 		{ "pki", n->run->kubeadm.certificates_dir }, { NULL, NULL },
 	};
 	struct listener l = { .node = p, .step = step, .log = open_log(n, err) };
@@ -150,6 +153,7 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 
 	if (!l.log)
 		return -1;
+	snprintf(limit, sizeof(limit), "%d", limit_ms ? limit_ms / 1000 + GRACE_S : 0);
 	n->stale = true;
 	fprintf(l.log, "# kubeadm %s\n", verb);
 	if (put_config(n, path, config, err) == 0)
