@@ -20,20 +20,21 @@ fi
 systemctl -q enable kubelet
 date +%s >"$dir/started"
 
+# It may wait very long (8 minutes were seen with 1.20, when the machine of another member of etcd died while it
+# joined), and the next run would wait for it.
+in_time() { timeout -k 10 "$limit" "$@"; }
+
 log=$dir/kubeadm.log
 [ "$part" = etcd ] || : >"$log"
 begin=$(($(wc -c <"$log") + 1))
 (
 	exec </dev/null >>"$log" 2>&1
 	case $verb-$part in
-	init-*) set -- init --config "$config" --skip-token-print ;;
-	join-prepare) set -- join --config "$config" --skip-phases control-plane-join ;;
-	join-etcd) set -- join phase control-plane-join all --config "$config" ;;
-	*) set -- join --config "$config" ;;
+	init-*) in_time kubeadm init --config "$config" --skip-token-print ;;
+	join-prepare) in_time kubeadm join --config "$config" --skip-phases control-plane-join ;;
+	join-etcd) in_time kubeadm join phase control-plane-join all --config "$config" ;;
+	*) in_time kubeadm join --config "$config" ;;
 	esac
-	# It may wait very long (8 minutes were seen with 1.20, when the machine of another member of etcd died while
-	# it joined), and the next run would wait for it.
-	timeout -k 10 "$limit" kubeadm "$@"
 	rc=$?
 	# a join's holds a token
 	[ "$verb" = init ] || rm -f "$config"
