@@ -3,10 +3,12 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "ha/ha.h"
 
 #define ASK_MS 2000
 #define REMOVE_MS 8000 /* etcd itself gives up after 7 s (3.4: ReqTimeout) */
+#define LEADER_PATIENCE_MS 15000
 #define MAX_PEM (256 << 10)
 
 void steps_etcd_keys_release(struct steps_etcd_keys *k)
@@ -258,6 +260,33 @@ int steps_need_quorum(struct steps_run *run, struct err *err)
 	list_missing(run, &e, &missing);
 	return err_set(err, ERR_QUORUM, "etcd has no quorum: %d of %d members run, %d are needed; not running: %s; start these nodes again, and run the same command",
 		       e.answering, e.voting, ha_majority(e.voting), buf_str(&missing));
+}
+
+static bool seed_lacks_leader(struct steps_run *run)
+{
+	auto_etcd_keys struct steps_etcd_keys keys = { BUF_INIT, BUF_INIT, BUF_INIT };
+	struct etcd_members members = { NULL, 0 };
+	auto_err struct err ignored = ERR_INIT;
+	struct etcd_state state = { .leader = 1 };
+
+	if (steps_read_etcd_keys(run->seed, &keys, &ignored) == 0 && ask(run->seed, &keys, &state, &members, &ignored) == 0)
+		etcd_members_release(&members);
+	return state.leader == 0;
+}
+
+int steps_need_leader(struct steps_run *run, struct err *err)
+{
+	struct clock_poll poll = clock_poll_start(run->opt.patience_ms ? run->opt.patience_ms : LEADER_PATIENCE_MS, 1000);
+	bool lacks;
+
+	do {
+		pthread_mutex_lock(&run->lock);
+		lacks = seed_lacks_leader(run);
+		pthread_mutex_unlock(&run->lock);
+		if (!lacks)
+			return 0;
+	} while (steps_pause(run, &poll));
+	return err_set(err, ERR_QUORUM, "etcd has no leader: a member that was announced before does not run, and no other can join until it does; start its node, and run the same command");
 }
 
 /* ---- before joining ---- */

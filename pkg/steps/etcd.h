@@ -48,4 +48,8 @@ int steps_guard_removal(struct steps_node *n, struct err *err) MUST_CHECK;
 /* When etcd has lost its quorum: sets err (ERR_QUORUM) with who is missing, and returns -1. */
 int steps_need_quorum(struct steps_run *run, struct err *err) MUST_CHECK;
 
+/* Has the seed's member a leader, within some seconds?  ERR_QUORUM.  Takes run's lock and uses the seed's
+ * session alone, so that nodes may work at once.  An etcd that cannot be asked forbids nothing. */
+int steps_need_leader(struct steps_run *run, struct err *err) MUST_CHECK;
+
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "pki/pki.h"
-#include "steps/steps.h"
+#include "steps/etcd.h"
 
 #define TOKEN_TTL_S (15 * 60)
 /* kubeadm takes etcd's members in as learners from 1.29 on.  Before that a new member costs a
@@ -190,6 +190,9 @@ static int apply_worker(struct plan_node *p, struct err *err)
 
 static int apply_etcd(struct plan_node *p, struct err *err)
 {
+	/* kubeadm would wait for it, for as long as it is let */
+	if (steps_need_leader(steps_node(p)->run, err) < 0)
+		return -1;
 	return run_join(p, "join-etcd", "etcd", err);
 }
 
