@@ -9,6 +9,7 @@
 #define ADMIN_CONF "/etc/kubernetes/admin.conf"
 #define MAX_ADMIN_CONF (256 << 10)
 #define API_PATIENCE_MS 30000 /* for the API of a cluster whose machines are just starting */
+#define API_PATIENCE_BROKEN_MS (3 * 60 * 1000)
 #define MEMBERS_FRESH_MS 200
 
 /* A node that finished kubeadm init or join; admin.conf alone may have been fanned out. */
@@ -121,9 +122,16 @@ static int check_endpoint(const struct steps_run *run, struct err *err)
 		       run->seed->inv->name, host, port, run->inv->path, run->inv->endpoint);
 }
 
+/* Where a join broke off etcd may just get its quorum back; kubelet starts an API server that died
+ * meanwhile again after up to minutes. */
 static int patience_ms(const struct steps_run *run)
 {
-	return run->opt.patience_ms ? run->opt.patience_ms : API_PATIENCE_MS;
+	if (run->opt.patience_ms)
+		return run->opt.patience_ms;
+	for (size_t i = 0; i < run->n && run->held; i++)
+		if (run->nodes[i].inv->control_plane && run->nodes[i].facts.begun)
+			return API_PATIENCE_BROKEN_MS;
+	return API_PATIENCE_MS;
 }
 
 /* Through the endpoint; on the seed itself when the VIP does not answer, so that it can be mended. */
