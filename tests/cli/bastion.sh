@@ -1,63 +1,18 @@
 # The operator's ssh_config, bastions and pinned host keys, on real servers of this machine.
 . "$(dirname "$0")/lib.sh"
 
-servers=
-finish() {
-	for pid in $servers; do kill "$pid" 2>/dev/null || :; done
-	rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 143' TERM INT
-HOME=$work
-export HOME
-unset SSH_AUTH_SOCK
-user=$(id -un)
-
-[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
-ssh-keygen -q -t ed25519 -N '' -f id
-
-# serve NAME: an sshd of this user's with a host key of its own; sets port, its log is log.NAME.
-port=$((20000 + $$ % 20000))
-serve() {
-	ssh-keygen -q -t ed25519 -N '' -f "host.$1"
-	for try in 1 2 3 4 5 6 7 8; do
-		port=$((port + 1))
-		cat >"sshd_config.$1" <<-END
-			Port $port
-			ListenAddress 127.0.0.1
-			ListenAddress 127.0.0.2
-			ListenAddress 127.0.0.3
-			HostKey $work/host.$1
-			AuthorizedKeysFile $work/id.pub
-			StrictModes no
-			PermitRootLogin yes
-			PasswordAuthentication no
-			UsePAM $([ "$(id -u)" = 0 ] && echo no || echo yes)
-			PidFile none
-			SetEnv SHLVL=2
-		END
-		/usr/sbin/sshd -D -f "$work/sshd_config.$1" -E "$work/log.$1" &
-		servers="$servers $!"
-		for wait in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-			! ssh-keyscan -p "$port" 127.0.0.1 2>/dev/null | grep -q ed25519 || return 0
-			kill -0 "${servers##* }" 2>/dev/null || break
-			sleep 0.1
-		done
-	done
-	die "no sshd"
-}
-key_of() { cut -d' ' -f1,2 "host.$1.pub"; }
+isolate
 logins() { grep -c 'Accepted publickey' "log.$1" || :; }
 
-serve node
+serve host.node log.node
 node=$port
-serve b1
+serve host.b1 log.b1
 b1=$port
-serve b2
+serve host.b2 log.b2
 b2=$port
-for a in 1 2 3; do echo "[127.0.0.$a]:$node $(key_of node)"; done >known
-echo "[127.0.0.1]:$b1 $(key_of b1)" >>known
-echo "far.bastion $(key_of b2)" >>known
+for a in 1 2 3; do echo "[127.0.0.$a]:$node $(key_of host.node)"; done >known
+echo "[127.0.0.1]:$b1 $(key_of host.b1)" >>known
+echo "far.bastion $(key_of host.b2)" >>known
 
 cat >ssh_config <<END
 Host 127.0.0.2
@@ -147,19 +102,19 @@ sed -i 's/knownHostsFile: known/knownHostsFile: fresh/' hactl.yaml
 : >fresh
 prints 'm1: in' x m1 --accept-new-host-keys -- echo in
 [ "$(cut -d' ' -f1-3 fresh | sort)" = "$(for k in "$b1 b1" "$b2 b2" "$node node"; do
-	echo "[127.0.0.1]:${k% *} $(key_of "${k#* }")"; done | sort)" ] || die "accepted: $(cat fresh)"
+	echo "[127.0.0.1]:${k% *} $(key_of "host.${k#* }")"; done | sort)" ] || die "accepted: $(cat fresh)"
 sed -i "/127.0.0.1.:$b2/d" fresh
-echo "[127.0.0.1]:$b2 $(key_of b1)" >>fresh
+echo "[127.0.0.1]:$b2 $(key_of host.b1)" >>fresh
 status=0
 x m1 --accept-new-host-keys -- touch touched >out 2>errors || status=$?
 [ "$status" = 4 ] && [ ! -e touched ] && grep -qF "bastion '[127.0.0.1]:$b2': " errors ||
 	die "a hop's changed host key, OpenSSH: $status $(cat errors)"
 config "$full, bastion: $user@127.0.0.1:$b1" '' && openssh
 reached '1 0' m1
-config "$full" ", sshHostKey: $(key_of node)"
+config "$full" ", sshHostKey: $(key_of host.node)"
 sed -i "/127.0.0.1.:$node/d" known
 prints 'm1: in' x m1 -- echo in
-config "$full" ", sshHostKey: $(key_of b1)"
+config "$full" ", sshHostKey: $(key_of host.b1)"
 status=0
 x m1 -- touch touched >out 2>errors || status=$?
 [ "$status" = 4 ] && [ ! -e touched ] && grep -q 'not the one of its sshHostKey' errors || die "pinned: $status $(cat errors)"

@@ -1,48 +1,9 @@
 # hactl exec, on nodes that are one sshd under several addresses of this machine.
 . "$(dirname "$0")/lib.sh"
 
-sshd=
-finish() {
-	[ -z "$sshd" ] || kill "$sshd" 2>/dev/null || :
-	rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 143' TERM INT
-HOME=$work
-export HOME
-unset SSH_AUTH_SOCK
-user=$(id -un)
-
-# ---- an sshd of this user's on a free port
-[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
-ssh-keygen -q -t ed25519 -N '' -f host
-ssh-keygen -q -t ed25519 -N '' -f id
-port=$((20000 + $$ % 20000))
-for try in 1 2 3 4 5 6 7 8; do
-	cat >sshd_config <<-END
-		Port $port
-		ListenAddress 127.0.0.1
-		ListenAddress 127.0.0.2
-		ListenAddress 127.0.0.3
-		HostKey $work/host
-		AuthorizedKeysFile $work/id.pub
-		StrictModes no
-		PermitRootLogin yes
-		PasswordAuthentication no
-		UsePAM $([ "$(id -u)" = 0 ] && echo no || echo yes)
-		PidFile none
-		SetEnv SHLVL=2
-	END
-	/usr/sbin/sshd -D -f "$work/sshd_config" -E "$work/log" &
-	sshd=$!
-	for wait in 1 2 3 4 5 6 7 8 9 10; do
-		! ssh-keyscan -p "$port" 127.0.0.1 2>/dev/null | grep -q ed25519 || break 2
-		kill -0 "$sshd" 2>/dev/null || break
-		sleep 0.1
-	done
-	port=$((port + 1))
-done
-for a in 1 2 3; do echo "[127.0.0.$a]:$port $(cut -d' ' -f1,2 host.pub)"; done >known
+isolate
+serve host log
+for a in 1 2 3; do echo "[127.0.0.$a]:$port $(key_of host)"; done >known
 
 cat >hactl.yaml <<END
 apiVersion: hactl/v1
@@ -103,7 +64,7 @@ grep -qx 'hactl: 1 of 3 nodes not reached' errors || die "a dead node: $(cat err
 
 # ---- a host key that is refused: nothing runs, and no node that was held back counts as not reached
 ssh-keygen -q -t ed25519 -N '' -f other
-sed "s|^.127.0.0.3.*|[127.0.0.3]:$port $(cut -d' ' -f1,2 other.pub)|" known >forged
+sed "s|^.127.0.0.3.*|[127.0.0.3]:$port $(key_of other)|" known >forged
 sed 's/knownHostsFile: known/knownHostsFile: forged/' hactl.yaml >forged.yaml
 status=0
 x -c forged.yaml -- touch "$work/ran" >out 2>errors || status=$?

@@ -1,59 +1,14 @@
 # ssh.transport: which way nodes are reached, on servers that libssh2 can and cannot speak to.
 . "$(dirname "$0")/lib.sh"
 
-servers=
-finish() {
-	for pid in $servers; do kill "$pid" 2>/dev/null || :; done
-	rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 143' TERM INT
-HOME=$work
-export HOME
-unset SSH_AUTH_SOCK
-user=$(id -un)
-
-[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
-ssh-keygen -q -t ed25519 -N '' -f host
-ssh-keygen -q -t ed25519 -N '' -f id
-
-# serve LINE: an sshd of this user's with that in its configuration; sets port.
-port=$((20000 + $$ % 20000))
-serve() {
-	for try in 1 2 3 4 5 6 7 8; do
-		port=$((port + 1))
-		cat >"sshd_config.$port" <<-END
-			$1
-			Port $port
-			ListenAddress 127.0.0.1
-			ListenAddress 127.0.0.2
-			ListenAddress 127.0.0.3
-			HostKey $work/host
-			AuthorizedKeysFile $work/id.pub
-			StrictModes no
-			PermitRootLogin yes
-			PasswordAuthentication no
-			UsePAM $([ "$(id -u)" = 0 ] && echo no || echo yes)
-			PidFile none
-			SetEnv SHLVL=2
-		END
-		/usr/sbin/sshd -D -f "$work/sshd_config.$port" -E "$work/log" &
-		servers="$servers $!"
-		for wait in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-			! ssh-keyscan -p "$port" 127.0.0.1 2>/dev/null | grep -q ed25519 || return 0
-			kill -0 "${servers##* }" 2>/dev/null || break
-			sleep 0.1
-		done
-	done
-	die "no sshd"
-}
+isolate
 # Post-quantum key exchange alone: no libssh2 has it.
-serve 'KexAlgorithms sntrup761x25519-sha512@openssh.com'
+serve host log 'KexAlgorithms sntrup761x25519-sha512@openssh.com'
 modern=$port
-serve ''
+serve host log
 plain=$port
 for a in 1 2 3; do
-	for p in $modern $plain; do echo "[127.0.0.$a]:$p $(cut -d" " -f1,2 host.pub)"; done
+	for p in $modern $plain; do echo "[127.0.0.$a]:$p $(key_of host)"; done
 done >known
 
 # config TRANSPORT: three nodes, two of which libssh2 has no way into.
