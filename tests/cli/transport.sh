@@ -56,3 +56,20 @@ for transport in auto openssh; do
 	[ "$status" = 4 ] || die "$transport: exit $status"
 	grep -q 'its host key has changed to ssh-ed25519' errors || die "$transport said: $(cat errors)"
 done
+
+# ---- a key on a device: libssh2 has no way, OpenSSH one; a stand-in for a device is in Debian's openssh-tests
+sed -i "s|^\(\[127.0.0.2\]:$modern [^ ]* \).*|\1$(cut -d' ' -f2 host.pub)|" known
+device=${SK_PROVIDER:-/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so}
+if [ -e "$device" ] && ssh-keygen -q -t ed25519-sk -N '' -w "$device" -f fido </dev/null 2>errors; then
+	cat fido.pub >>id.pub
+	printf 'SecurityKeyProvider %s\n' "$device" >device
+	config auto
+	sed -i 's/identityFile: id,/identityFile: fido,/; s/config: none/config: device/' hactl.yaml
+	x m1 -- echo in >out 2>errors
+	[ "$(cat out)" = 'm1: in' ] || die "a key on a device: $(cat errors)"
+	grep -q '^hactl: m1: reached over OpenSSH.*fido' errors || die "a key on a device: $(cat errors)"
+	sed -i 's/transport: auto/transport: libssh2/' hactl.yaml
+	status=0
+	x m1 -- echo in >out 2>errors || status=$?
+	[ "$status" = 4 ] && grep -q 'OpenSSH may be able to' errors || die "a key on a device: $status $(cat errors)"
+fi

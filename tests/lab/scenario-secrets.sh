@@ -70,4 +70,5 @@ holds "nor in its logs" sh -c "! grep -rqF -f '$W/values' '$W/home'"
 lab ssh m1 'journalctl -q -o cat; cat /var/log/* 2>/dev/null; cat /var/lib/hactl/* 2>/dev/null; true' >"$W/nodelog" 2>/dev/null
 holds "nor in the node's" sh -c "test -s '$W/nodelog' && ! grep -aqF -f '$W/values' '$W/nodelog'"
 holds "hactl's logs are for their owner only" test -z "$(find "$W/home" -type f -perm /077)"
-holds "no stage of hactl's stays on the node" lab ssh m1 'test -z "$(find /run /tmp /dev/shm /etc/kubernetes /etc/keepalived -name "*hactl.*" ! -name .hactl-begun 2>/dev/null)"'
+lab ssh m1 'find /run /tmp /dev/shm /etc /root -name "*hactl.*" ! -name .hactl-begun ! -path /run/hactl.lock' >"$W/stages"
+holds "no stage of hactl's stays on the node" sh -c "cat '$W/stages'; test ! -s '$W/stages'"
