@@ -121,6 +121,25 @@ holds "keyboard-interactive: a slip is asked again" types 6 typed -a 'password f
 refuses 4 "keyboard-interactive: a password that is refused is said to be" "the password in '.*/wrong'" -- \
   hactl apply --dry-run -c "$W/wrong.yaml"
 
+# ---- passwords over OpenSSH ----
+
+config ssh-file ops '' "transport: openssh, passwordFile: $W/ops"
+config ssh-env ops '' 'transport: openssh, passwordEnv: NODE_PASSWORD'
+config ssh-wrong ops '' "transport: openssh, passwordFile: $W/wrong"
+config ssh-typed ops '' 'transport: openssh'
+over_openssh() {   # over_openssh METHOD
+  holds "OpenSSH, $1: a password from a file" enters ssh-file
+  holds "OpenSSH, $1: a password from the environment" enters ssh-env NODE_PASSWORD=lab-ops
+  refuses 4 "OpenSSH, $1: a password that is refused is said to be" "the password in '.*/wrong'" -- \
+    hactl apply --dry-run -c "$W/ssh-wrong.yaml"
+  holds "OpenSSH, $1: a slip is asked again" types 6 ssh-typed -a 'password for ops.*: ' slip -a 'password for ops.*: ' lab-ops
+  holds "what was typed was not shown" secret_shown
+}
+over_openssh password
+ops_both "$KBD"
+over_openssh keyboard-interactive
+ops_both ''
+
 # ---- several methods ----
 
 both() { config both ops "$(sed -n 's/.*identityFile: \([^},]*\).*/\1/p' "$W/hactl.yaml")" "passwordFile: $W/ops"; }
