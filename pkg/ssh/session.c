@@ -285,6 +285,7 @@ struct remote *ssh_connect(const struct ssh_options *options, struct err *err)
 		rc = ssh_login(s, &o, err);
 	ssh_share_free(own);
 	s->ready = !rc;
+	buf_release(&s->greeting); /* of hundreds of sessions it adds up */
 	s->broken = rc < 0;
 	if (!rc)
 		return &s->remote;
