@@ -72,5 +72,5 @@ const size_t cause_nrules = sizeof(cause_rules) / sizeof(*cause_rules);
 const char *const cause_seen[] = {
 	"ca-expired", "clock", "disk-full", "image-missing", "keepalived-masked", "kernel-setting",
 	"kubelet-masked", "out-of-memory", "port-in-use", "read-only", "resolv-conf", "sandbox-image",
-	"swap-on", "unknown-gate", "unknown-option", "wrong-ca", "wrong-san", NULL,
+	"swap-on", "token-unknown", "unknown-gate", "unknown-option", "wrong-ca", "wrong-san", NULL,
 };

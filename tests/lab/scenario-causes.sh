@@ -40,7 +40,7 @@ ip-forward|blank|init|5|m1|kernel-setting|kernel setting that pods need is off.*
 #bridge|blank|init|5|m1|kernel-setting|kernel setting that pods need is off.*bridge|br_netfilter
 resolv-conf|blank|init|5|m1|resolv-conf|/etc/no-such-resolv.conf|resolvConf
 remains|blank|init|1|m1|-|remains of another cluster|kubeadm reset
-#token|joining|apply|5|m2|token-unknown|bootstrap token is not known|run the same
+token|joining|apply|5|m2|token-unknown|bootstrap token is not known|run the same
 #other-ca|joining|apply|5|m2|ca-not-pinned|another CA|hactl status
 #route|joining|apply|5|m2|vip-unreachable|no route to the virtual IP 10.230.255.168|routes
 #firewall-api|joining|apply|1|m2|-|6443|firewall
@@ -84,7 +84,7 @@ provide() { # provide WHAT
   [ "$want" != both ] || want=blank
   case $there-$want in
     blank-blank) used || return 0; fresh 2 ;;
-    living-living | joining-joining | living-joining) : ;;
+    living-living | joining-joining | living-joining | joining-living) : ;;
     *-blank) fresh 2 ;;
     *) [ "$there" = blank ] && ! used || fresh 2; founded ;;
   esac
