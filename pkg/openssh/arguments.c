@@ -156,8 +156,8 @@ static int add_login(const struct ssh_options *o, struct strs *argv, struct err 
 		add_option(argv, "IdentitiesOnly=yes");
 	if (o->keys_only)
 		add_option(argv, "PreferredAuthentications=publickey");
-	if (o->password || o->password_file) /* it does not get better by being sent again */
-		add_option(argv, "NumberOfPasswordPrompts=1");
+	if (o->password || o->password_file) /* sent once; that ssh asks again tells that it was refused */
+		add_option(argv, "NumberOfPasswordPrompts=2");
 	if (o->identity_agent && add_path(argv, "IdentityAgent", o->identity_agent, err) < 0)
 		return -1;
 	return 0;
