@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mask.h"
+#include "remote/frame.h"
 #include "tmpl/tmpl.h"
 
 #define MAX_NAME 300
@@ -114,9 +115,23 @@ static void add_variables(struct buf *out, const struct remote_cmd *cmd)
 	}
 }
 
+/* An error may end in the last lines of the output, which is as private as the rest of it. */
+static bool quotes_output(const struct remote_record *rec)
+{
+	auto_wipe struct buf out = BUF_INIT, err = BUF_INIT;
+
+	if (!rec->cmd || !rec->cmd->private || !rec->res)
+		return false;
+	frame_last_lines(&rec->res->out, &out);
+	frame_last_lines(&rec->res->err, &err);
+	return (out.len && strstr(rec->error, out.data)) || (err.len && strstr(rec->error, err.data));
+}
+
 static void add_end(struct buf *out, const struct remote_record *rec)
 {
-	if (rec->error) {
+	if (rec->error && quotes_output(rec)) {
+		buf_puts(out, ": failed, why is kept out with the output");
+	} else if (rec->error) {
 		buf_puts(out, ": failed: ");
 		add_words(out, rec->error, SIZE_MAX);
 	} else if (rec->res && rec->res->status < 0) {
