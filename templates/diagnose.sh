@@ -1,6 +1,6 @@
 # What tells why a node failed: a report of sections, each begun by "== NAME".  It changes nothing
 # and takes nothing that is secret; what may hold one by accident is masked by the reader.
-# In: vip (may be empty), pki_dir, lines (of each log), recent_s (logs from before then do not count; 0: all do).
+# In: vip (may be empty), endpoint (its host), pki_dir, lines (of each log), recent_s (logs from before then do not count; 0: all do).
 now=$(date +%s) since=$(cat /var/lib/hactl/started 2>/dev/null) # when kubeadm ran last
 [ "${recent_s:-0}" = 0 ] || [ "${since:-0}" -gt $((now - recent_s)) ] || since=$((now - recent_s))
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -17,13 +17,14 @@ log() {
 cut_lines() { cut -c 1-1000; }
 
 section disk
-for d in / /etc /etc/kubernetes "$pki_dir" /var/lib/hactl /var/lib/etcd /var/lib/kubelet /var/lib/containerd /var/log /run; do
+# not '/', which is read-only and full by design where the system is an image
+for d in /etc /etc/kubernetes "$pki_dir" /var/lib/hactl /var/lib/etcd /var/lib/kubelet /var/lib/containerd /var/log /run; do
 	[ -d "$d" ] || continue
 	df -P "$d" 2>/dev/null | awk -v d="$d" 'NR == 2 && ($4 < 10240 || $5 + 0 >= 100) { print "full " d " (" $6 ", " $4 " KiB free)" }'
 	df -Pi "$d" 2>/dev/null | awk -v d="$d" 'NR == 2 && $2 > 0 && $4 < 16 { print "inodes " d " (" $6 ")" }'
 	findmnt -T "$d" -no OPTIONS,TARGET 2>/dev/null | awk -v d="$d" '$1 ~ /(^|,)ro(,|$)/ { print "read-only " d " (" $2 ")" }'
 done
-df -Ph 2>/dev/null | grep -v ' /var/lib/containerd/\| /run/containerd/\| /var/lib/kubelet/pods/' | tail -n 30
+brief df -Plh | grep -v ' /var/lib/containerd/\| /run/containerd/\| /var/lib/kubelet/pods/' | tail -n 30
 
 section memory
 head -n 3 /proc/meminfo
@@ -31,10 +32,10 @@ cat /proc/swaps
 uptime
 
 section kernel
-# a container's is the whole machine's: only what was said since then
+# a container's is the whole machine's: only what was said since then; a pod that came to its own limit is no matter of the node's
 brief dmesg 2>/dev/null | awk -v since="${since:-0}" -v now="$now" 'BEGIN { getline up <"/proc/uptime"; from = since - now + up }
 	match($0, /^\[ *[0-9.]+\]/) && substr($0, 2, RLENGTH - 2) + 0 < from { next } 1' |
-	grep -i 'out of memory\|oom-kill\|oom_reaper\|I/O error\|remount' | tail -n 20
+	grep -i 'out of memory\|oom-kill\|I/O error\|remount' | grep -vi 'memory cgroup out of memory\|oom_memcg=[^,]*kubepods' | tail -n 20
 
 section clock
 date -u '+%Y-%m-%dT%H:%M:%SZ'
@@ -42,6 +43,13 @@ brief timedatectl 2>/dev/null | sed -n 's/^ *\(System clock synchronized\|NTP se
 
 # What systemd would have to start: "masked NAME", "missing NAME", "stopped NAME", "failed NAME".
 section units
+# kubeadm starts the kubelet once it has its configuration; a keepalived that is somebody else's may rest
+is_wanted() {
+	case $1 in
+	kubelet) [ -f /var/lib/kubelet/config.yaml ] ;;
+	keepalived) grep -qs 'Written by hactl' /etc/keepalived/*.conf /etc/keepalived/*/*.conf ;;
+	esac
+}
 units=kubelet
 [ -z "$vip" ] || ! have keepalived || units="$units keepalived"
 systemctl -q is-active containerd crio docker 2>/dev/null || units="$units containerd crio"
@@ -49,8 +57,8 @@ for u in $units; do
 	case $(systemctl show -p LoadState -p ActiveState "$u" 2>/dev/null | tr '\n' ' ') in
 	*masked*) echo "masked $u" ;;
 	*not-found*) echo "missing $u" ;;
-	*ActiveState=inactive*) [ "$u" = keepalived ] && ! grep -qs 'Written by hactl' /etc/keepalived/*.conf || echo "stopped $u" ;;
-	*ActiveState=failed*) echo "failed $u" ;;
+	*ActiveState=inactive*) is_wanted "$u" && echo "stopped $u" ;;
+	*ActiveState=failed*) is_wanted "$u" && echo "failed $u" ;;
 	esac
 done
 
@@ -66,8 +74,9 @@ if have openssl; then
 	done
 	f=$pki_dir/apiserver.crt
 	if [ -f "$f" ]; then
-		[ -z "$vip" ] || openssl x509 -in "$f" -noout -checkip "$vip" 2>/dev/null | grep -q 'does NOT' && echo "lacks $vip in $f"
-		! openssl verify -no_check_time -CAfile "$pki_dir/ca.crt" "$f" 2>&1 | grep -q 'unable to get\|signature failure' || echo "stranger $f"
+		case $endpoint in '') kind= ;; *:*) kind=-checkip ;; *[!0-9.]*) kind=-checkhost ;; *) kind=-checkip ;; esac
+		[ -z "$kind" ] || openssl x509 -in "$f" -noout "$kind" "$endpoint" 2>/dev/null | grep -q 'does NOT' && echo "lacks $endpoint in $f"
+		! openssl verify -no_check_time -partial_chain -CAfile "$pki_dir/ca.crt" "$f" 2>&1 | grep -q 'unable to get\|signature failure' || echo "stranger $f"
 	fi
 fi
 
@@ -91,13 +100,16 @@ ls /etc/kubernetes/manifests 2>&1
 for i in $(brief crictl ps -a -q 2>/dev/null | head -n 20); do brief crictl inspect -o go-template --template '{{.status.metadata.name}} {{.status.state}} {{.status.exitCode}} {{.status.reason}}' "$i"; done 2>/dev/null
 
 section kubeadm
-tail -n "$lines" /var/lib/hactl/kubeadm.log 2>/dev/null | cut_lines
+f=/var/lib/hactl/kubeadm.log
+[ "${recent_s:-0}" != 0 ] && [ "$(stat -c %Y "$f" 2>/dev/null)" -lt $((now - recent_s)) ] 2>/dev/null || tail -n "$lines" "$f" 2>/dev/null | cut_lines
 
 section containers
+from=
+[ "${recent_s:-0}" = 0 ] || from=$(date -d "@$since" +%Y-%m-%dT%H:%M:%S 2>/dev/null) # their stamps are of this zone, too
 for c in etcd kube-apiserver kube-controller-manager kube-scheduler; do
 	for f in $(ls -t /var/log/pods/kube-system_"$c"-*/"$c"/*.log 2>/dev/null | head -n 2); do
 		echo "-- $f"
-		tail -n "$lines" "$f" | cut_lines
+		tail -n "$lines" "$f" | awk -v from="$from" '$0 >= from || !/^[0-9][0-9][0-9][0-9]-/' | cut_lines
 	done
 done
 

@@ -10,7 +10,6 @@
 #include "steps/steps.h"
 #include "tmpl/tmpl.h"
 
-#define DIAGNOSE_TIMEOUT_MS 45000
 #define MAX_REPORT (8 << 20)
 #define MAX_LOG (16 << 20)
 #define BUNDLE_LINES 400 /* of each log */
@@ -29,16 +28,17 @@ static void add_text(struct buf *out, const struct buf *in)
 }
 
 /* Asks for the node's report; recent: for how many seconds back logs count, "0" for all. */
-static int diagnose(struct steps_node *n, int lines, const char *recent, struct err *err)
+static int diagnose(struct steps_node *n, int lines, const char *recent, int timeout_ms, struct err *err)
 {
 	char count[16];
 	const struct remote_var vars[] = {
 		{ "vip", n->run->inv->vip.address ? n->run->inv->vip.address : "" },
+		{ "endpoint", n->run->inv->endpoint_host ? n->run->inv->endpoint_host : "" },
 		{ "pki_dir", n->run->kubeadm.certificates_dir }, { "lines", count }, { "recent_s", recent },
 		{ NULL, NULL },
 	};
 	const struct remote_cmd cmd = { .script = tmpl_text("diagnose.sh"), .vars = vars,
-					.timeout_ms = DIAGNOSE_TIMEOUT_MS, .max_output = MAX_REPORT };
+					.timeout_ms = timeout_ms, .max_output = MAX_REPORT };
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 
 	snprintf(count, sizeof(count), "%d", lines);
@@ -49,11 +49,12 @@ static int diagnose(struct steps_node *n, int lines, const char *recent, struct 
 	return 0;
 }
 
-int steps_find_cause(struct steps_node *n, struct cause *c)
+int steps_find_cause(struct steps_node *n, int timeout_ms, struct cause *c)
 {
 	auto_err struct err none = ERR_INIT;
 
-	return diagnose(n, CAUSE_LINES, CAUSE_RECENT, &none) == 0 && cause_find(buf_str(&n->report), n->report.len, c) ? 0 : -1;
+	return diagnose(n, CAUSE_LINES, CAUSE_RECENT, timeout_ms, &none) == 0 &&
+		       cause_find(buf_str(&n->report), n->report.len, c) ? 0 : -1;
 }
 
 int steps_explain(struct steps_node *n, struct err *err)
@@ -61,7 +62,7 @@ int steps_explain(struct steps_node *n, struct err *err)
 	auto_cause struct cause c = CAUSE_INIT;
 	auto_free char *msg = NULL;
 
-	if (!n->remote || err->kind == ERR_INTERRUPTED || steps_find_cause(n, &c) < 0)
+	if (!n->remote || err->kind == ERR_INTERRUPTED || steps_find_cause(n, STEPS_CAUSE_MS, &c) < 0)
 		return -1;
 	if (asprintf(&msg, "%s; likely cause: %s; %s", err->msg, c.text, c.remedy) < 0)
 		abort();
@@ -78,7 +79,7 @@ static bool is_reached(const struct plan_node *p)
 static int look_report(struct plan_node *p, bool *done, struct err *err)
 {
 	*done = true;
-	return diagnose(steps_node(p), BUNDLE_LINES, "0", err);
+	return diagnose(steps_node(p), BUNDLE_LINES, "0", STEPS_CAUSE_MS, err);
 }
 
 /* ---- the bundle ---- */

@@ -98,7 +98,7 @@ static void add_cause(struct steps_node *n, struct buf *text)
 {
 	auto_cause struct cause c = CAUSE_INIT;
 
-	if (steps_find_cause(n, &c) == 0)
+	if (steps_find_cause(n, STEPS_CAUSE_MS, &c) == 0)
 		buf_printf(text, "; likely cause: %s; %s", c.text, c.remedy);
 }
 

@@ -220,9 +220,10 @@ int steps_join_command(struct steps_run *run, bool control_plane, int ttl_s, str
 		       struct err *err) MUST_CHECK;
 
 /* Asks a node why it failed (templates/diagnose.sh), into its report, and finds the likely cause.
- * Takes some seconds.  -1: it does not answer, or nothing known is wrong with it. */
+ * Takes some seconds, timeout_ms at most.  -1: it does not answer, or nothing known is wrong with it. */
 struct cause;
-int steps_find_cause(struct steps_node *n, struct cause *c) MUST_CHECK;
+#define STEPS_CAUSE_MS 45000
+int steps_find_cause(struct steps_node *n, int timeout_ms, struct cause *c) MUST_CHECK;
 /* The same, and puts "; likely cause: ..." and its remedy behind a set err.  Returns -1. */
 int steps_explain(struct steps_node *n, struct err *err);
 
