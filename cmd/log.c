@@ -158,27 +158,25 @@ static int open_new(struct log *l, const struct log_options *o, const char *pref
 	return fd < 0 ? err_errno(err, "%s", l->path) : fd;
 }
 
-/* By name: PREFIX, a time whose first digit is the year's, and a process. */
-static int is_log(const struct dirent *d, const char *prefix)
+static int is_one(const struct dirent *d, const char *prefix, const char *suffix)
 {
-	size_t n = strlen(prefix), len = strlen(d->d_name);
+	size_t n = strlen(prefix), len = strlen(d->d_name), end = strlen(suffix);
 
-	return !strncmp(d->d_name, prefix, n) && d->d_name[n] >= '0' && d->d_name[n] <= '9' && len > 4 &&
-	       !strcmp(d->d_name + len - 4, ".log");
+	return !strncmp(d->d_name, prefix, n) && d->d_name[n] >= '0' && d->d_name[n] <= '9' && len > n + end &&
+	       !strcmp(d->d_name + len - end, suffix);
 }
 
-/* What a colleague's run removes at the same time is no error. */
-static void remove_old(const char *dir, const char *prefix)
+void log_keep_newest(const char *dir, const char *prefix, const char *suffix)
 {
 	struct dirent **list;
 	int n = scandir(dir, &list, NULL, alphasort), left = 0;
 
 	for (int i = 0; i < n; i++)
-		left += is_log(list[i], prefix);
+		left += is_one(list[i], prefix, suffix);
 	for (int i = 0; i < n; i++) {
 		auto_free char *path = NULL;
 
-		if (is_log(list[i], prefix) && left-- > KEPT) {
+		if (is_one(list[i], prefix, suffix) && left-- > KEPT) {
 			if (asprintf(&path, "%s/%s", dir, list[i]->d_name) < 0)
 				abort();
 			unlink(path);
@@ -205,7 +203,7 @@ static int open_log(struct log *l, const struct log_options *o, struct err *err)
 	}
 	l->sinks[0].fd = open_new(l, o, prefix, err);
 	if (l->sinks[0].fd >= 0)
-		remove_old(o->dir, prefix);
+		log_keep_newest(o->dir, prefix, ".log");
 	return l->sinks[0].fd;
 }
 

@@ -22,6 +22,10 @@ struct log_options {
 struct log *log_open(const struct log_options *o, struct err *err);
 void log_close(struct log *l);
 
+/* Of files in dir whose names are prefix, a time that begins with its year, and suffix, the newest 20
+ * are kept.  What a colleague's run removes at the same time is no error. */
+void log_keep_newest(const char *dir, const char *prefix, const char *suffix);
+
 /* For remotes, which must be closed before the log is. */
 const struct remote_log *log_hook(const struct log *l);
 

@@ -229,6 +229,7 @@ static void save_reports(struct steps_run *run, const char *dir, const struct to
 		more[0].text = buf_str(&log);
 	if (steps_write_bundle(run, path, more[0].text ? more : NULL, &written, &why) == 0 && !written)
 		return;
+	log_keep_newest(dir, "bundle-", ".tar");
 	if (asprintf(&text, written ? "what the nodes say of themselves is saved in %s" : "nothing is saved: %s",
 		     written ? path : why.msg) < 0)
 		abort();
