@@ -39,6 +39,15 @@ static void judge_control_plane(struct status *st, const struct status_node *n)
 		strs_printf(&st->problems, "%s: HAProxy does not run; 'systemctl start haproxy' on it, or 'hactl apply'", name);
 }
 
+static const char *remedy_of(const struct status_cert *c)
+{
+	if (status_is_ca(c))
+		return "";
+	if (!strncmp(c->name, "kubelet-", 8))
+		return "; 'kubeadm kubeconfig user --org system:nodes' on a control-plane node makes a new kubelet.conf for it";
+	return "; 'kubeadm certs renew all' on it, then restart the control plane";
+}
+
 static void judge_node(struct status *st, const struct status_node *n)
 {
 	if (n->ssh.answer != STATUS_OK) {
@@ -50,6 +59,8 @@ static void judge_node(struct status *st, const struct status_node *n)
 		strs_printf(&st->problems, "%s: is in no cluster yet; 'hactl apply' joins it", n->inv->name);
 		return;
 	}
+	if (n->cause)
+		strs_printf(&st->problems, "%s: likely cause: %s", n->inv->name, n->cause);
 	if (!n->kubelet_active)
 		strs_printf(&st->problems, "%s: the kubelet does not run; 'journalctl -u kubelet' on it tells why", n->inv->name);
 	judge_listed(st, n);
@@ -58,7 +69,7 @@ static void judge_node(struct status *st, const struct status_node *n)
 	for (size_t i = 0; i < n->ncerts; i++)
 		if (n->certs[i].expires <= st->now)
 			strs_printf(&st->problems, "%s: the certificate of %s has expired%s", n->inv->name, n->certs[i].name,
-				    status_is_ca(&n->certs[i]) ? "" : "; 'kubeadm certs renew all' on it, then restart the control plane");
+				    remedy_of(&n->certs[i]));
 }
 
 /* Names of those that carry the VIP; caller frees. */

@@ -1,8 +1,10 @@
 /* One node, asked over its session: facts, its own API server, its member of etcd. */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "cause/cause.h"
 #include "pki/pki.h"
 #include "status/status.h"
 #include "tmpl/tmpl.h"
@@ -10,6 +12,7 @@
 #define CONNECT_MS 4000
 #define REQUEST_MS 2000 /* for one answer of an API server or etcd */
 #define LEAST_MS 300
+#define CAUSE_LEAST_MS 1500 /* less is not worth asking why */
 #define MAX_ADMIN_CONF (256 << 10)
 
 void status_reply_set(struct status_reply *r, enum status_answer answer, int ms, const char *why)
@@ -158,12 +161,12 @@ static void ask_etcd(struct status_node *n, int64_t deadline_ms)
 	settle(&n->etcd_reply, rc, since, &err);
 }
 
-void status_ask_node(struct status_node *n, int64_t deadline_ms)
+static void ask_control_plane(struct status_node *n, int64_t deadline_ms)
 {
 	const struct facts *f = &n->step->facts;
 	auto_err struct err err = ERR_INIT;
 
-	if (reach(n, deadline_ms) < 0 || !n->inv->control_plane || !f->has_admin_conf || !f->has_kubelet_conf)
+	if (!n->inv->control_plane || !f->has_admin_conf || !f->has_kubelet_conf)
 		return;
 	if (read_admin_conf(n, &err) < 0) {
 		status_reply_set(&n->api, STATUS_UNASKED, 0, err.msg);
@@ -176,6 +179,28 @@ void status_ask_node(struct status_node *n, int64_t deadline_ms)
 		ask_etcd(n, deadline_ms);
 	else
 		status_reply_set(&n->etcd_reply, STATUS_UNASKED, 0, err.msg);
+}
+
+/* A node that is in a cluster and does not do its part is asked why, if there is time left. */
+static void ask_cause(struct status_node *n, int64_t deadline_ms)
+{
+	auto_cause struct cause c = CAUSE_INIT;
+	int left_ms = time_for(deadline_ms, STATUS_NODES_MS);
+
+	if (!n->kubelet_server || left_ms < CAUSE_LEAST_MS ||
+	    (n->kubelet_active && n->api.answer != STATUS_BAD && n->etcd_reply.answer != STATUS_BAD))
+		return;
+	if (steps_find_cause(n->step, left_ms, &c) == 0 && asprintf(&n->cause, "%s; %s", c.text, c.remedy) < 0)
+		abort();
+	buf_wipe(&n->step->report);
+}
+
+void status_ask_node(struct status_node *n, int64_t deadline_ms)
+{
+	if (reach(n, deadline_ms) < 0)
+		return;
+	ask_control_plane(n, deadline_ms);
+	ask_cause(n, deadline_ms);
 }
 
 static void set_text(char **field, const char *value)
@@ -249,6 +274,7 @@ void status_forget(struct status_node *n)
 	free(n->api.why);
 	free(n->etcd_reply.why);
 	free(n->kubelet_server);
+	free(n->cause);
 	for (int i = 0; i < 4; i++)
 		free(n->hosts[i]);
 	status_wipe(n);

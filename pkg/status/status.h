@@ -45,6 +45,7 @@ struct status_node {
 	struct etcd_state etcd;      /* when etcd_reply is STATUS_OK */
 	struct etcd_members members; /* as this member knows them */
 	struct strs alarms;
+	char *cause;                 /* likely one, with its remedy, of what is wrong here; NULL: none is known */
 	const struct kube_node *listed; /* as the API lists it; NULL: it does not, or was not asked */
 	struct buf admin_conf;       /* while it is looked at */
 	struct steps_etcd_keys etcd_keys;

@@ -46,7 +46,7 @@ token|joining|apply|5|m2|token-unknown|bootstrap token is not known|run the same
 #firewall-api|joining|apply|1|m2|-|6443|firewall
 #cert-expired|living|apply|4|m1|certificate-expired|certificate /etc/kubernetes/pki/apiserver.crt has expired|kubeadm certs renew
 #kubelet-stopped|living|apply|4|m1|kubelet-down|kubelet does not run|systemctl
-#manifest|living|apply|4|m1|manifest-broken|manifest /etc/kubernetes/manifests/kube-apiserver.yaml cannot be read|move it away
+#manifest|living|apply|4|m1|manifest-broken|manifest /etc/kubernetes/manifests/kube-apiserver.yaml cannot be read|writes those
 #etcd-damaged|living|apply|4|m1|etcd-data-damaged|etcd's data on the node is damaged|kubeadm reset
 T
 }
@@ -101,6 +101,14 @@ first_cause() {
     sed -E 's/^hactl: ([0-9]+ failures, first: )?//; s/^([^:]+): .*likely cause: /\1: /; s/; kubeadm (init|join) said.*//'
 }
 
+# status_names NAME NODE CAUSE: `hactl status` says it, too
+status_names() {
+  local status=0
+  op setsid -w timeout 60 "$HACTL" status --config "$C" </dev/null >"$W/status" 2>&1 || status=$?
+  if [ $status = 7 ] && grep -Eq -- "$2: likely cause: [^;]*$3" "$W/status"; then pass "$1: hactl status names it"
+  else fail "$1: hactl status names it (exit $status)"; shown <"$W/status"; fi
+}
+
 # check_row NAME WHERE COMMAND STATUS NODE RULE CAUSE REMEDY
 check_row() {
   local name=$1 command=$3 want=$4 node=$5 cause=$7 remedy=$8 status=0 begun=$SECONDS got why=''
@@ -113,6 +121,7 @@ check_row() {
   grep -Eq -- "^$node: [^;]*$cause" <<<"$got" || why+="; not '$cause'"
   grep -Eiq -- ";.*$remedy" <<<"$got" || why+="; not '$remedy'"
   if [ -z "$why" ]; then pass "$name [$((SECONDS - begun)) s] $got"; else fail "$name [$((SECONDS - begun)) s]: $why"; shown <"$W/said"; fi
+  [ "$2" != living ] || status_names "$name" "$node" "$cause"
   [ -z "${KEEP:-}" ] || { cp "$W/said" "$KEEP/$name.said"; for t in "$W"/home/.local/state/hactl/lab/bundle*; do [ ! -e "$t" ] || mv "$t" "$KEEP/$name.tar"; done; }
   ! declare -F "mend_${name//-/_}" >/dev/null || "mend_${name//-/_}" >"$W/mend" 2>&1 || { fail "$name: it is mended"; shown <"$W/mend"; }
 }

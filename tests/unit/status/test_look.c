@@ -22,6 +22,7 @@ static const char yaml[] =
 
 static bool away[3];    /* nodes that cannot be reached */
 static bool holds[3];   /* nodes that carry the VIP */
+static bool stopped[3]; /* their kubelet */
 static int connections;
 static struct cert ca;
 
@@ -30,12 +31,14 @@ static void teach(struct remote *r, int i)
 {
 	auto_buf struct buf b = BUF_INIT;
 
-	buf_printf(&b, "status_kubelet=active\nstatus_server=https://10.0.0.9:6443\nstatus_host_serial=None\nstatus_cert=apiserver.crt ");
+	buf_printf(&b, "status_kubelet=%s\nstatus_server=https://10.0.0.9:6443\nstatus_host_serial=None\nstatus_cert=apiserver.crt ",
+		   stopped[i] ? "inactive" : "active");
 	pki_base64_encode(ca.cert_pem, strlen(ca.cert_pem), &b);
 	buf_printf(&b, "\nstatus_cert=broken.crt AAAA\nhostname=m%d\nsystemd=yes\naddr=eth0 10.0.0.1%d/24\n%skeepalived=2.2.7\n"
 		   "keepalived_active=active\nhas=kubelet.conf\nclock_begin=1.0\nclock=1.0\nend=1\n", i + 1, i + 1,
 		   holds[i] ? "addr=eth0 10.0.0.9/32\n" : "");
 	remote_fake_answer(r, "status_%s", 0, buf_str(&b), NULL);
+	remote_fake_answer(r, "section kubelet", 0, "== disk\nfull /var/lib/kubelet (/, 0 KiB free)\n== end\n", NULL);
 }
 
 static struct remote *connect_fake(void *ctx, const struct inv_node *n, const char *address, bool *untrusted, struct err *err)
@@ -92,6 +95,7 @@ static void finish(struct fixture *f)
 	inventory_release(&f->inv);
 	memset(away, 0, sizeof(away));
 	memset(holds, 0, sizeof(holds));
+	memset(stopped, 0, sizeof(stopped));
 }
 
 static bool says(const struct strs *l, const char *text)
@@ -160,6 +164,19 @@ static void a_session_that_broke_is_opened_again(void **state)
 	finish(&f);
 }
 
+static void a_node_that_does_not_do_its_part_is_asked_why(void **state)
+{
+	struct fixture f = { .st = { 0 } };
+
+	(void)state;
+	stopped[1] = true;
+	begin(&f);
+	status_look(&f.st);
+	assert_true(says(&f.st.problems, "m2: likely cause: the file system of /var/lib/kubelet is full; free some space"));
+	assert_false(says(&f.st.problems, "m1: likely cause"));
+	finish(&f);
+}
+
 static void a_run_that_is_to_end_ends_the_look(void **state)
 {
 	struct fixture f = { .st = { 0 } };
@@ -193,6 +210,7 @@ int main(void)
 		cmocka_unit_test(a_look_gathers_what_each_node_tells_and_names_those_that_do_not),
 		cmocka_unit_test(the_next_look_keeps_sessions_and_connects_to_those_that_are_back),
 		cmocka_unit_test(a_session_that_broke_is_opened_again),
+		cmocka_unit_test(a_node_that_does_not_do_its_part_is_asked_why),
 		cmocka_unit_test(a_run_that_is_to_end_ends_the_look),
 	};
 
