@@ -200,7 +200,8 @@ static bool joins_etcd(const struct plan_node *p)
 {
 	const struct steps_node *n = steps_node(p);
 
-	return joins_control_plane(p) && n->facts.begun && !p->plan->dry_run;
+	/* without a token nobody has come so far in this run */
+	return joins_control_plane(p) && !p->failed && n->run->token[0] && n->facts.begun && !p->plan->dry_run;
 }
 
 /* ---- the command as text ---- */
@@ -241,5 +242,6 @@ static const struct plan_step token_end_steps[] = {
 
 const struct plan_phase steps_token = { .name = "join", .scope = PLAN_ONCE, .steps = token_steps };
 const struct plan_phase steps_join = { .name = "join", .steps = join_steps };
-const struct plan_phase steps_join_etcd = { .name = "join", .steps = etcd_steps };
+/* A node that failed on the way here keeps nobody else from becoming a member. */
+const struct plan_phase steps_join_etcd = { .name = "join", .steps = etcd_steps, .despite_failure = true };
 const struct plan_phase steps_token_end = { .name = "join", .scope = PLAN_ONCE, .steps = token_end_steps, .always = true };
