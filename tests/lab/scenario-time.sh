@@ -4,7 +4,8 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-fresh 3
+fresh 3 1
+sed '/name: w1/d; s/^workers:$/workers: []/' "$W/hactl.yaml" >"$W/masters.yaml"
 A=(apply --config "$W/hactl.yaml")
 
 # begin starts the clock; in_time LIMIT SENTENCE: not more than LIMIT seconds since.
@@ -53,13 +54,17 @@ lab ssh m2 'mv /usr/bin/kubeadm /usr/bin/kubeadm.real; cat >/usr/bin/kubeadm; ch
 case "$1 $2" in "join --config"*) echo '[preflight] Running pre-flight checks'; exec sleep 100000;; esac
 exec /usr/bin/kubeadm.real "$@"
 K
-{ cat "$W/hactl.yaml"; echo 'timeouts: {silence: 20s}'; } >"$W/short.yaml"
+{ cat "$W/masters.yaml"; echo 'timeouts: {silence: 20s}'; } >"$W/short.yaml"
+state=$W/home/.local/state/hactl/lab
+touch "$state"/bundle-200001{01..25}-000000.tar
 refuses 5 "a kubeadm that hangs" 'm2: kubeadm join printed nothing for 20 s .timeouts.silence.' 'in its phase preflight' \
   'waits for its end' -- hactl apply --config "$W/short.yaml"
+bundles() { [ "$(find "$state" -name 'bundle-*.tar' | wc -l)" = 20 ] && [ -n "$(find "$state" -name 'bundle-*.tar' -size +1k)" ]; }
+holds "what the nodes say is saved, and of what was saved before the newest are kept" bundles
 lab ssh m2 'mv /usr/bin/kubeadm.real /usr/bin/kubeadm; pkill -x sleep'
 
 # ---- the second signal: it ends now, and what goes on is told
-start "${A[@]}"
+start apply --config "$W/masters.yaml"
 holds "kubeadm join begins" within 180 lab ssh m2 "pgrep -f '^kubeadm join'"
 begin
 signal HUP
@@ -70,11 +75,22 @@ in_time 15 "the second SIGHUP ends it now"
 holds "with status 130" [ $status = 130 ]
 says "what goes on is told" 'kubeadm join goes on without us, the same command waits for its end'
 
+# ---- sshd of one node hangs in the middle of it: the others go on
+lab ssh w1 'mv /usr/bin/kubeadm /usr/bin/kubeadm.real; cat >/usr/bin/kubeadm; chmod 755 /usr/bin/kubeadm' <<'K'
+#!/bin/sh
+case "$1 $2" in "join --config") systemd-run -q --on-active=60 pkill -CONT -x sshd; pkill -STOP -x sshd ;; esac
+exec /usr/bin/kubeadm.real "$@"
+K
+refuses 4 "an sshd that hangs while its node joins" 'w1: .*nothing heard' 'kubeadm join goes on without us' -- hactl "${A[@]}"
+must "kubeconfig" hactl kubeconfig --out "$W/admin.conf" --config "$W/hactl.yaml"
+ready() { kubectl get nodes --no-headers >"$W/nodes"; cat "$W/nodes"; for n; do grep -Eq "^$n +Ready" "$W/nodes" || return; done; }
+holds "the others went on, and became members" within 90 ready m1 m2 m3
+holds "sshd goes on" within 90 lab ssh w1 mv /usr/bin/kubeadm.real /usr/bin/kubeadm
+
 # ---- a closed pipe, a closed standard error: the run goes on to its end
 holds "the same command is run, its output to a pipe that was closed" bash -c \
   'HOME=$1/home "$2" op setsid -w "$3" apply -o json --config "$1/hactl.yaml" </dev/null | head -n 1' - "$W" "$LAB" "$HACTL"
-must "kubeconfig" hactl kubeconfig --out "$W/admin.conf" --config "$W/hactl.yaml"
-holds "it went on to its end: all nodes are Ready" within 60 nodes_ready 3
+holds "it went on to its end: all nodes are Ready" within 60 nodes_ready 4
 holds "with a closed standard error, too" bash -c \
   'HOME=$1/home "$2" op setsid -w "$3" apply --config "$1/hactl.yaml" </dev/null 2>&-' - "$W" "$LAB" "$HACTL"
 
@@ -95,7 +111,7 @@ lab mend m3
 lab kill m3
 refuses 4 "a rebooting node" 'm3: ' -- hactl "${A[@]}"
 lab boot m3
-holds "the node is back" within 60 nodes_ready 3
+holds "the node is back" within 60 nodes_ready 4
 holds "the same command again is content" hactl "${A[@]}"
 
 # ---- what the logs say
