@@ -8,8 +8,9 @@ flock -n 9 || exit 75
 for need in "$pki/etcd/ca.crt" "$pki/etcd/server.crt" "$pki/etcd/server.key" "$pki/etcd/peer.crt" "$pki/etcd/peer.key" /var/lib/kubelet/config.yaml; do
 	[ -f "$need" ] || { echo "'$need' is not there" >&2; exit 1; }
 done
-if [ -n "$manifest" ] && [ ! -f "$file" ]; then
-	mkdir -p /etc/kubernetes/manifests && printf '%s' "$manifest" >/etc/kubernetes/.etcd.hactl &&
-		mv -f /etc/kubernetes/.etcd.hactl "$file" || exit 1
+if [ -n "$manifest" ] && [ ! -s "$file" ]; then
+	mkdir -p /etc/kubernetes/manifests && printf '%s' "$manifest" >/etc/kubernetes/.etcd.hactl || exit 1
+	sync /etc/kubernetes/.etcd.hactl 2>/dev/null # a new name never gets there before its content
+	mv -f /etc/kubernetes/.etcd.hactl "$file" || exit 1
 fi
 systemctl restart kubelet 9>&-

@@ -81,13 +81,19 @@ for s in /run/containerd/containerd.sock /run/crio/crio.sock /run/cri-dockerd.so
 done
 put kubelet_enabled "$(unit enabled kubelet)"
 put cni "$(for f in /etc/cni/net.d/*.conf /etc/cni/net.d/*.conflist; do [ -f "$f" ] && basename "$f"; done | tr '\n' ' ')"
+# An empty one is what a power cut leaves of a file that kubeadm had just written.
 for f in admin.conf kubelet.conf manifests/kube-apiserver.yaml manifests/etcd.yaml; do
-	[ -f "/etc/kubernetes/$f" ] && put has "$f"
+	[ -s "/etc/kubernetes/$f" ] && put has "$f"
 done
 put manifests "$(for f in /etc/kubernetes/manifests/*; do [ -e "$f" ] && basename "$f"; done | tr '\n' ' ')"
 put etcd_data "$([ -d /var/lib/etcd/member ] && echo yes || echo no)"
 begun=/etc/kubernetes/pki/.hactl-begun
-[ -f "$begun" ] && put begun "$(head -c 200 "$begun" | tr -d '\n')"
+if [ -f "$begun" ]; then
+	verb=$(head -c 200 "$begun" | tr -d '\n')
+	put begun "${verb:-reset}"
+elif [ -f /var/lib/hactl/resetting ] && { [ ! -f /etc/kubernetes/kubelet.conf ] || [ ! -f "$pki_dir/ca.crt" ]; }; then
+	put begun reset # that broke off after it had taken the mark away
+fi
 for f in $pki_files /etc/kubernetes/admin.conf; do
 	case $f in /*) p=$f ;; *) p=$pki_dir/$f ;; esac
 	[ -f "$p" ] && put pki "$f $(sha256sum <"$p" | cut -d' ' -f1) $(stat -c %a "$p")"

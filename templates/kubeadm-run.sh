@@ -16,7 +16,11 @@ if [ "$verb" = init ]; then
 	[ -z "$(find "$pki" -type f 2>/dev/null | head -n 1)" ] || cp -a "$pki" "$dir/pki-before" || exit 1
 fi
 # Below pki, so that any `kubeadm reset` takes the mark away too.
-[ "$part" = etcd ] || echo "$verb$had" >"$begun" || exit 1
+if [ "$part" != etcd ]; then
+	echo "$verb$had" >"$begun" || exit 1
+	sync "$begun" 2>/dev/null # there before whatever kubeadm writes
+	rm -f "$dir/resetting"
+fi
 systemctl -q enable kubelet
 date +%s >"$dir/started"
 

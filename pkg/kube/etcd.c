@@ -24,8 +24,17 @@ struct kube *etcd_open(const char *host, int port, const struct buf *ca, const s
 	return k;
 }
 
-/* The gateway is served under /v3 from 3.4 on; the body asks for this member's own view. */
-static json_t *ask(struct kube *k, const char *path, const char *body, int timeout_ms, struct err *err)
+/* The gateway's 404 for what it speaks of, not for its own path: gRPC's NOT_FOUND. */
+static bool is_not_found(const struct kube_answer *a)
+{
+	auto_json json_t *o = json_loadb(buf_str(&a->body), a->body.len, 0, NULL);
+
+	return a->status == 404 && json_integer_value(json_object_get(o, "code")) == 5;
+}
+
+/* The gateway is served under /v3 from 3.4 on; the body asks for this member's own view.  absent may be NULL:
+ * what is asked for must be there. */
+static json_t *ask(struct kube *k, const char *path, const char *body, int timeout_ms, bool *absent, struct err *err)
 {
 	const struct kube_request q = { .method = "POST", .path = path, .body = body, .len = strlen(body),
 					.timeout_ms = timeout_ms };
@@ -33,6 +42,10 @@ static json_t *ask(struct kube *k, const char *path, const char *body, int timeo
 
 	if (kube_request(k, &q, &a, err) < 0)
 		return NULL;
+	if (absent && is_not_found(&a)) {
+		*absent = true;
+		return NULL;
+	}
 	if (a.status == 404) {
 		err_set(err, ERR_FAILED, "etcd has no JSON gateway (%s)", path);
 		return NULL;
@@ -63,13 +76,14 @@ static char *text(const json_t *v)
 
 int etcd_state(struct kube *k, int timeout_ms, struct etcd_state *out, struct err *err)
 {
-	auto_json json_t *o = ask(k, "/v3/maintenance/status", "{}", timeout_ms, err);
+	auto_json json_t *o = ask(k, "/v3/maintenance/status", "{}", timeout_ms, NULL, err);
 	const char *version = json_string_value(json_object_get(o, "version"));
 
 	if (!o)
 		return -1;
 	*out = (struct etcd_state){
 		.id = number(json_object_get(o, "header"), "member_id"), .leader = number(o, "leader"),
+		.cluster = number(json_object_get(o, "header"), "cluster_id"),
 		.learner = json_is_true(json_object_get(o, "isLearner")),
 		.db_size = (int64_t)number(o, "dbSize"), .db_used = (int64_t)number(o, "dbSizeInUse"),
 	};
@@ -80,7 +94,7 @@ int etcd_state(struct kube *k, int timeout_ms, struct etcd_state *out, struct er
 int etcd_list_members(struct kube *k, int timeout_ms, struct etcd_members *out, struct err *err)
 {
 	/* 3.5 asks the leader unless told otherwise */
-	auto_json json_t *o = ask(k, "/v3/cluster/member/list", "{\"linearizable\":false}", timeout_ms, err);
+	auto_json json_t *o = ask(k, "/v3/cluster/member/list", "{\"linearizable\":false}", timeout_ms, NULL, err);
 	const json_t *list = json_object_get(o, "members");
 	size_t n = json_array_size(list);
 
@@ -106,16 +120,17 @@ int etcd_list_members(struct kube *k, int timeout_ms, struct etcd_members *out, 
 int etcd_remove_member(struct kube *k, int timeout_ms, uint64_t id, struct err *err)
 {
 	auto_json json_t *o = NULL;
+	bool absent = false;
 	char body[64];
 
 	snprintf(body, sizeof(body), "{\"ID\":\"%" PRIu64 "\"}", id);
-	o = ask(k, "/v3/cluster/member/remove", body, timeout_ms, err);
-	return o ? 0 : -1;
+	o = ask(k, "/v3/cluster/member/remove", body, timeout_ms, &absent, err);
+	return o || absent ? 0 : -1;
 }
 
 int etcd_list_alarms(struct kube *k, int timeout_ms, struct strs *out, struct err *err)
 {
-	auto_json json_t *o = ask(k, "/v3/maintenance/alarm", "{\"action\":\"GET\"}", timeout_ms, err);
+	auto_json json_t *o = ask(k, "/v3/maintenance/alarm", "{\"action\":\"GET\"}", timeout_ms, NULL, err);
 	const json_t *list = json_object_get(o, "alarms");
 
 	if (!o)

@@ -24,6 +24,7 @@ void etcd_members_release(struct etcd_members *l);
 
 struct etcd_state {
 	uint64_t id, leader; /* leader 0: it knows of none */
+	uint64_t cluster;
 	bool learner;
 	char version[32];
 	int64_t db_size, db_used; /* bytes; db_used 0: not told */
@@ -38,7 +39,7 @@ int etcd_state(struct kube *k, int timeout_ms, struct etcd_state *out, struct er
 int etcd_list_members(struct kube *k, int timeout_ms, struct etcd_members *out, struct err *err) MUST_CHECK;
 
 /* Asks this member, which needs a leader, to take one out of the cluster; etcd itself refuses what would
- * cost it its quorum. */
+ * cost it its quorum.  One that is not listed is fine. */
 int etcd_remove_member(struct kube *k, int timeout_ms, uint64_t id, struct err *err) MUST_CHECK;
 
 /* Adds "NOSPACE" or "CORRUPT" and the member's id in hex: "NOSPACE 8e9e05c52164694d". */

@@ -83,7 +83,7 @@ int steps_read_members(struct steps_run *run, struct err *err)
 
 int steps_read_members_patiently(struct steps_run *run, struct err *err)
 {
-	struct clock_poll poll = clock_poll_start(API_PATIENCE_MS, 500);
+	struct clock_poll poll = clock_poll_start(run->opt.patience_ms ? run->opt.patience_ms : API_PATIENCE_MS, 500);
 	struct err why = ERR_INIT;
 	int rc;
 

@@ -77,42 +77,65 @@ static int ask(struct steps_node *n, const struct steps_etcd_keys *keys, struct 
 /* The list of a member that has a leader is the one that holds. */
 static void take_answer(struct steps_etcd *e, const struct etcd_state *state, struct etcd_members *members, bool *led)
 {
+	if (e->members.n && state->cluster != e->cluster) {
+		etcd_members_release(members);
+		return;
+	}
 	if (!e->members.n || (state->leader && !*led)) {
 		etcd_members_release(&e->members);
 		e->members = *members;
+		e->cluster = state->cluster;
 		*led = state->leader != 0;
 	} else {
 		etcd_members_release(members);
 	}
-	if (!state->learner)
-		e->answers[e->answering++] = state->id;
-	if (state->leader && !state->learner)
+	e->answers[e->answering++] = state->id;
+	if (state->leader)
 		e->up[e->running++] = state->id;
+}
+
+/* Keeps those that vote, by the list; returns their number.  One that was taken out may answer for a moment. */
+static int keep_voting(const struct steps_etcd *e, uint64_t *ids, int n)
+{
+	int kept = 0;
+
+	for (int i = 0; i < n; i++)
+		for (size_t j = 0; j < e->members.n; j++)
+			if (e->members.v[j].id == ids[i] && !e->members.v[j].learner) {
+				ids[kept++] = ids[i];
+				break;
+			}
+	return kept;
+}
+
+static void ask_node(struct steps_node *n, struct steps_etcd *out, bool *led, struct err *why)
+{
+	auto_etcd_keys struct steps_etcd_keys keys = { BUF_INIT, BUF_INIT, BUF_INIT };
+	struct etcd_members members = { NULL, 0 };
+	struct etcd_state state;
+
+	err_clear(why);
+	if (steps_read_etcd_keys(n, &keys, why) == 0 && ask(n, &keys, &state, &members, why) == 0)
+		take_answer(out, &state, &members, led);
 }
 
 int steps_look_at_etcd(struct steps_run *run, struct steps_etcd *out, struct err *err)
 {
-	auto_etcd_keys struct steps_etcd_keys keys = { BUF_INIT, BUF_INIT, BUF_INIT };
 	struct err why = ERR_INIT;
 	bool led = false;
 
 	*out = (struct steps_etcd){ .up = calloc(run->n + 1, sizeof(*out->up)), .answers = calloc(run->n + 1, sizeof(*out->up)) };
 	if (!out->up || !out->answers)
 		abort();
-	for (size_t i = 0; i < run->n && !plan_stopped(&run->plan); i++) {
-		struct steps_node *n = &run->nodes[i];
-		struct etcd_state state;
-		struct etcd_members members = { NULL, 0 };
-
-		if (!has_member(n))
-			continue;
-		err_clear(&why);
-		steps_etcd_keys_release(&keys);
-		if (steps_read_etcd_keys(n, &keys, &why) == 0 && ask(n, &keys, &state, &members, &why) == 0)
-			take_answer(out, &state, &members, &led);
-	}
+	if (run->seed && has_member(run->seed))
+		ask_node(run->seed, out, &led, &why);
+	for (size_t i = 0; i < run->n && !plan_stopped(&run->plan); i++)
+		if (&run->nodes[i] != run->seed && has_member(&run->nodes[i]))
+			ask_node(&run->nodes[i], out, &led, &why);
 	for (size_t i = 0; i < out->members.n; i++)
 		out->voting += !out->members.v[i].learner;
+	out->running = keep_voting(out, out->up, out->running);
+	out->answering = keep_voting(out, out->answers, out->answering);
 	if (out->members.n) {
 		err_clear(&why);
 		return 0;
@@ -165,15 +188,22 @@ static bool is_at(const char *url, const char *address)
 	return facts_same_address(host, address);
 }
 
-const struct etcd_member *steps_etcd_member(const struct steps_etcd *e, const struct steps_node *n)
+const struct etcd_member *steps_etcd_member_at(const struct steps_etcd *e, const struct steps_node *n)
 {
 	for (size_t i = 0; i < e->members.n && n->address; i++)
 		if (is_at(e->members.v[i].peer_url, n->address))
 			return &e->members.v[i];
-	for (size_t i = 0; i < e->members.n; i++)
-		if (!strcmp(e->members.v[i].name, n->inv->name))
-			return &e->members.v[i];
 	return NULL;
+}
+
+const struct etcd_member *steps_etcd_member(const struct steps_etcd *e, const struct steps_node *n)
+{
+	const struct etcd_member *m = steps_etcd_member_at(e, n);
+
+	for (size_t i = 0; i < e->members.n && !m; i++)
+		if (!strcmp(e->members.v[i].name, n->inv->name))
+			m = &e->members.v[i];
+	return m;
 }
 
 static int remove_by(struct steps_node *n, uint64_t id, struct err *err)
@@ -218,21 +248,6 @@ int steps_remove_member(struct steps_run *run, uint64_t id, struct err *err)
 	return -1;
 }
 
-int steps_guard_removal(struct steps_node *n, struct err *err)
-{
-	auto_steps_etcd struct steps_etcd e = { .voting = 0 };
-	auto_err struct err ignored = ERR_INIT;
-	const struct etcd_member *member;
-
-	if (!n->inv->control_plane || !n->facts.has_etcd_manifest || n->run->kubeadm.external_etcd ||
-	    steps_look_at_etcd(n->run, &e, &ignored) < 0)
-		return 0;
-	member = steps_etcd_member(&e, n);
-	if (!member || member->learner || e.voting <= 1)
-		return 0;
-	return ha_may_remove(e.voting, e.running, steps_etcd_runs(&e, member->id), err);
-}
-
 /* Who is missing, by the nodes' names where they have one. */
 static void list_missing(struct steps_run *run, const struct steps_etcd *e, struct buf *out)
 {
@@ -262,31 +277,42 @@ int steps_need_quorum(struct steps_run *run, struct err *err)
 		       e.answering, e.voting, ha_majority(e.voting), buf_str(&missing));
 }
 
-static bool seed_lacks_leader(struct steps_run *run)
+/* etcd itself goes by names, too: a member without one has not started yet (3.4: isReadyToAddVotingMember). */
+static int look_for_room(struct steps_run *run, struct err *err)
 {
 	auto_etcd_keys struct steps_etcd_keys keys = { BUF_INIT, BUF_INIT, BUF_INIT };
-	struct etcd_members members = { NULL, 0 };
+	auto_etcd_members struct etcd_members l = { NULL, 0 };
 	auto_err struct err ignored = ERR_INIT;
-	struct etcd_state state = { .leader = 1 };
+	int voting = 0, started = 0;
+	struct etcd_state state;
 
-	if (steps_read_etcd_keys(run->seed, &keys, &ignored) == 0 && ask(run->seed, &keys, &state, &members, &ignored) == 0)
-		etcd_members_release(&members);
-	return state.leader == 0;
+	if (steps_read_etcd_keys(run->seed, &keys, &ignored) < 0 || ask(run->seed, &keys, &state, &l, &ignored) < 0)
+		return 0;
+	for (size_t i = 0; i < l.n; i++) {
+		voting += !l.v[i].learner;
+		started += !l.v[i].learner && *l.v[i].name;
+	}
+	if (state.leader)
+		return ha_may_add(voting, started, err);
+	return err_set(err, ERR_QUORUM, "etcd has no leader: a member that was announced before does not run, and no other can join until it does; start its node, and run the same command");
 }
 
 int steps_need_leader(struct steps_run *run, struct err *err)
 {
 	struct clock_poll poll = clock_poll_start(run->opt.patience_ms ? run->opt.patience_ms : LEADER_PATIENCE_MS, 1000);
-	bool lacks;
+	struct err why = ERR_INIT;
+	int rc;
 
 	do {
+		err_clear(&why);
 		pthread_mutex_lock(&run->lock);
-		lacks = seed_lacks_leader(run);
+		rc = look_for_room(run, &why);
 		pthread_mutex_unlock(&run->lock);
-		if (!lacks)
+		if (rc == 0)
 			return 0;
 	} while (steps_pause(run, &poll));
-	return err_set(err, ERR_QUORUM, "etcd has no leader: a member that was announced before does not run, and no other can join until it does; start its node, and run the same command");
+	*err = why;
+	return -1;
 }
 
 /* ---- before joining ---- */
@@ -323,38 +349,4 @@ static const struct plan_step quorum_steps[] = {
 	{ .name = NULL },
 };
 
-/* ---- before a half-joined node is reset, which takes its member out of etcd ---- */
-
-static bool resets_member(const struct steps_node *n)
-{
-	return n->target && n->remote && n->run->api && n->facts.begun && n->facts.has_etcd_manifest && steps_would_reset(n);
-}
-
-static bool some_member_is_reset(const struct plan_node *p)
-{
-	const struct steps_run *run = steps_node(p)->run;
-
-	for (size_t i = 0; i < run->n; i++)
-		if (resets_member(&run->nodes[i]))
-			return true;
-	return false;
-}
-
-static int look_guard(struct plan_node *p, bool *done, struct err *err)
-{
-	struct steps_run *run = steps_node(p)->run;
-
-	*done = true;
-	for (size_t i = 0; i < run->n; i++)
-		if (resets_member(&run->nodes[i]) && steps_guard_removal(&run->nodes[i], err) < 0)
-			return err_wrap(err, "%s: its join broke off, and its member of etcd cannot be taken away to begin again", run->nodes[i].inv->name);
-	return 0;
-}
-
-static const struct plan_step guard_steps[] = {
-	{ .name = "guard", .title = "quorum", .applies = some_member_is_reset, .check = look_guard },
-	{ .name = NULL },
-};
-
-const struct plan_phase steps_guard = { .name = "quorum", .scope = PLAN_ONCE, .steps = guard_steps };
 const struct plan_phase steps_quorum = { .name = "quorum", .scope = PLAN_ONCE, .steps = quorum_steps };

@@ -38,8 +38,8 @@ struct facts {
 	char *cni;             /* names of CNI configurations, "" for none */
 	char *manifests;       /* names of static pod manifests */
 	bool has_admin_conf, has_kubelet_conf, has_apiserver_manifest, has_etcd_manifest, has_etcd_data;
-	char *begun; /* what hactl began here and did not finish: "init", "join", with " etcd-data" when
-		      * there was etcd data before; or NULL */
+	char *begun; /* what hactl began here and did not finish: "init", "join", "reset", with " etcd-data"
+		      * when there was etcd data before; or NULL */
 	struct buf keepalived_conf, check_script; /* as they are; the first holds a secret */
 	bool has_keepalived_conf, has_check_script;
 	unsigned keepalived_conf_mode, check_script_mode;

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -23,7 +24,7 @@ static struct steps_node *find_announced(struct steps_run *run, const struct ste
 {
 	for (size_t i = 0; i < run->n; i++) {
 		struct steps_node *n = &run->nodes[i];
-		const struct etcd_member *m = n->inv->control_plane && steps_seen(n) ? steps_etcd_member(e, n) : NULL;
+		const struct etcd_member *m = n->inv->control_plane && steps_seen(n) ? steps_etcd_member_at(e, n) : NULL;
 
 		if (m && !*m->name && !m->learner && !steps_etcd_answers(e, m->id) && n->target && n->facts.begun &&
 		    !strncmp(n->facts.begun, "join", 4))
@@ -87,13 +88,21 @@ static void put_with_address(struct buf *out, const char *line, size_t len, cons
 	buf_puts(out, "\n");
 }
 
+/* Names must differ, whatever they are: others that have none get their number, as from kubeadm. */
 static void put_cluster(struct buf *out, const struct steps_etcd *e, const struct steps_node *n, int indent)
 {
 	buf_printf(out, "%*s- --initial-cluster=", indent, "");
 	for (size_t i = 0; i < e->members.n; i++) {
 		const struct etcd_member *m = &e->members.v[i];
 
-		buf_printf(out, "%s%s=%s", i ? "," : "", *m->name ? m->name : n->inv->name, m->peer_url);
+		buf_puts(out, i ? "," : "");
+		if (m == steps_etcd_member_at(e, n))
+			buf_puts(out, n->inv->name);
+		else if (*m->name)
+			buf_puts(out, m->name);
+		else
+			buf_printf(out, "%" PRIx64, m->id);
+		buf_printf(out, "=%s", m->peer_url);
 	}
 	buf_printf(out, "\n%*s- --initial-cluster-state=existing\n", indent, "");
 }

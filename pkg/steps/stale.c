@@ -4,16 +4,17 @@
  * have lost all their data.  kubeadm joins none of these nodes again before etcd has forgotten them.
  */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <string.h>
 
 #include "ha/ha.h"
 #include "steps/etcd.h"
 
-/* Shall become a member of etcd, and has nothing that an etcd could be started from. */
+/* Will join in this run, and has nothing that an etcd could be started from. */
 static bool is_bare(const struct steps_node *n)
 {
 	return n->target && steps_seen(n) && n->address && n->inv->control_plane && n != n->run->seed &&
-	       !n->facts.has_etcd_manifest;
+	       !n->facts.has_etcd_manifest && (!n->facts.has_kubelet_conf || n->facts.begun);
 }
 
 static const struct etcd_member *stale_member(const struct steps_etcd *e, const struct steps_node *n)
@@ -64,10 +65,26 @@ static int check_stale(struct plan_node *p, bool *done, struct err *err)
 	return 0;
 }
 
+/* A member of the node's name somewhere else: its machine may live, and is none of ours to ask. */
+static int allow_elsewhere(struct steps_node *n, const struct etcd_member *m, struct err *err)
+{
+	const struct steps_options *opt = &n->run->opt;
+	auto_free char *why = NULL;
+
+	if (asprintf(&why, "etcd has a member of its name at '%s', not at %s", m->peer_url, n->address) < 0)
+		abort();
+	if (opt->may_take_apart && opt->may_take_apart(opt->yes_ctx, n->inv->name, why))
+		return 0;
+	return err_set(err, ERR_FAILED, "%s: %s: when that machine is gone for good, '--yes %s' has its member taken out; else give one of the two another name",
+		       n->inv->name, why, n->inv->name);
+}
+
 static int take_out(const struct steps_etcd *e, struct steps_node *n, struct err *err)
 {
 	const struct etcd_member *m = stale_member(e, n);
 
+	if (!steps_etcd_member_at(e, n) && allow_elsewhere(n, m, err) < 0)
+		return -1;
 	if (!m->learner && ha_may_remove(e->voting, e->running, false, err) < 0)
 		return err_wrap(err, "%s: its member of etcd %s, and cannot be taken out", n->inv->name, state_of(m));
 	if (steps_remove_member(n->run, m->id, err) < 0)

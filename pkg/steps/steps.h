@@ -59,6 +59,8 @@ struct steps_node {
 	char *log_path;
 	struct buf report;   /* what the node said of itself after a failure, secrets masked; or empty */
 	struct steps_probe *probe; /* what was tried before anything was changed; NULL: nothing */
+	bool may_reset;   /* what was begun may be taken away: steps_wait has asked where it had to */
+	bool forgotten;   /* etcd lists no member of it: made sure of before a reset */
 	bool vip_staged;  /* new files of keepalived lie beside the old ones, tested */
 };
 
@@ -135,7 +137,8 @@ extern const struct plan_phase steps_cluster;    /* is there one?  who is in it?
 extern const struct plan_phase steps_revive;     /* an etcd without quorum since a join broke off */
 extern const struct plan_phase steps_need_cluster; /* an error when there is none */
 extern const struct plan_phase steps_preflight;  /* every problem of every node, listed */
-extern const struct plan_phase steps_guard;      /* etcd keeps its quorum without what steps_clean takes away */
+extern const struct plan_phase steps_wait;       /* for a kubeadm of an earlier run that still works */
+extern const struct plan_phase steps_guard;      /* etcd forgets whom steps_clean takes away, and keeps its quorum */
 extern const struct plan_phase steps_clean;      /* what a run before did not finish */
 extern const struct plan_phase steps_stale;      /* members of etcd that a broken join left are taken out */
 extern const struct plan_phase steps_quorum;     /* etcd keeps its quorum while nodes join */

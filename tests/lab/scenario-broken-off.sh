@@ -1,6 +1,8 @@
 #!/bin/bash
 # Power, network, sshd or the VIP fail while hactl apply works.  The run ends by itself, done or with the cause;
 # no file of the PKI is there in part, no member of etcd is lost, and the same command makes the whole cluster.
+#
+#   scenario-broken-off.sh [PART...]      power, second, network, vip; all of them without a word
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=whole.sh
@@ -42,40 +44,47 @@ on() { lab boot "$1"; }
 
 # ---- power: one bootstrap, broken off three times
 
-fresh 3
-broken "power cut of the first node during kubeadm init" 'm1: kubeadm init: (kubeconfig|control-plane|etcd|wait-control-plane)' off m1
-holds "the run ends and names m1" ends 'm1'
-on m1
-holds "no file is there in part" pki_parses
-
-broken "power cut of a node that joins" 'm3: kubeadm join: (kubelet-start|control-plane|kubeconfig)' off m3
-holds "the run ends and names m3" ends 'm3'
-on m3
-holds "no file is there in part" pki_parses
-
 first_joins() { grep -o 'm[23]: joining etcd: etcd' "$W/run" | cut -d: -f1 | head -1; }
 other() { if [ "$1" = m2 ]; then echo m3; else echo m2; fi; }
 healthy_off() { cut=$(other "$(grep -o 'm[23]: joining etcd: etcd' "$W/run" | tail -1 | cut -d: -f1)"); off "$cut"; }
-broken "power cut of a healthy node while another joins etcd" 'm[23]: joining etcd: done' true
-holds "the other one joins" reaches "$(other "$(first_joins)"): joining etcd: etcd" && healthy_off
-# kubeadm 1.20 waits for all members of etcd, as long as it is let
-if [ -n "${cut:-}" ]; then sleep 60; on "$cut"; fi
-holds "its machine is back after a minute, and the run ends" ends 'm[123]|etcd|API'
-holds "no file is there in part" pki_parses
 
-must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
-holds "it is whole" whole 3
+part_power() {
+  local cut=''
+  fresh 3
+  broken "power cut of the first node during kubeadm init" 'm1: kubeadm init: (kubeconfig|control-plane|etcd|wait-control-plane)' off m1
+  holds "the run ends and names m1" ends 'm1'
+  on m1
+  holds "no file is there in part" pki_parses
+
+  broken "power cut of a node that joins" 'm3: kubeadm join: (kubelet-start|control-plane|kubeconfig)' off m3
+  holds "the run ends and names m3" ends 'm3'
+  on m3
+  holds "no file is there in part" pki_parses
+
+  broken "power cut of a healthy node while another joins etcd" 'm[23]: joining etcd: done' true
+  holds "the other one joins" reaches "$(other "$(first_joins)"): joining etcd: etcd" && healthy_off
+  # kubeadm 1.20 waits for all members of etcd, as long as it is let
+  if [ -n "$cut" ]; then sleep 60; on "$cut"; fi
+  holds "its machine is back after a minute, and the run ends" ends 'm[123]|etcd|API'
+  holds "no file is there in part" pki_parses
+
+  must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
+  holds "it is whole" whole 3
+}
 
 # ---- power: the second member is announced, so etcd needs it, and its machine dies before it has started
 
-fresh 3
-broken "power cut of the node that becomes etcd's second member" 'm[23]: joining etcd: etcd' true
-joiner=$(first_joins)
-[ -z "$joiner" ] || off "$joiner"
-holds "the run ends and says why" ends 'm[23]|quorum'
-[ -z "$joiner" ] || on "$joiner"
-must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
-holds "it is whole" whole 3
+part_second() {
+  local joiner
+  fresh 3
+  broken "power cut of the node that becomes etcd's second member" 'm[23]: joining etcd: etcd' true
+  joiner=$(first_joins)
+  [ -z "$joiner" ] || off "$joiner"
+  holds "the run ends and says why" ends 'm[23]|quorum'
+  [ -z "$joiner" ] || on "$joiner"
+  must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
+  holds "it is whole" whole 3
+}
 
 # ---- network, sshd, VIP
 
@@ -89,24 +98,32 @@ cut_20s() {
   sleep 20
   lab mend "$n"
 }
-fresh 3
-begin
-cut_20s
-holds "with the network of a node gone for 20 s the run ends" ends 'm[123]|API|endpoint'
-holds "no file is there in part" pki_parses
-begin
-cut_20s
-holds "and again" ends 'm[123]|API|endpoint'
-must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
-holds "it is whole" whole 3
+part_network() {
+  fresh 3
+  begin
+  cut_20s
+  holds "with the network of a node gone for 20 s the run ends" ends 'm[123]|API|endpoint'
+  holds "no file is there in part" pki_parses
+  begin
+  cut_20s
+  holds "and again" ends 'm[123]|API|endpoint'
+  must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
+  holds "it is whole" whole 3
+}
 
 sshd_again() { local n; for n in m2 m3; do lab ssh "$n" systemctl restart ssh & done; wait %%; }
 vip_away() { was=$(holder); lab ssh "$was" systemctl stop keepalived; }
-fresh 3
-broken "sshd is restarted while the PKI is copied" 'm1: kubeadm init: done' sshd_again
-holds "the VIP moves while nodes join: it comes to that" reaches 'm[23]: kubeadm join: control-plane' && vip_away
-holds "the run ends" ends 'm[123]|API|endpoint'
-[ -z "${was:-}" ] || lab ssh "$was" systemctl start keepalived
-holds "no file is there in part" pki_parses
-must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
-holds "it is whole" whole 3
+part_vip() {
+  local was=''
+  fresh 3
+  broken "sshd is restarted while the PKI is copied" 'm1: kubeadm init: done' sshd_again
+  holds "the VIP moves while nodes join: it comes to that" reaches 'm[23]: kubeadm join: control-plane' && vip_away
+  holds "the run ends" ends 'm[123]|API|endpoint'
+  [ -z "$was" ] || lab ssh "$was" systemctl start keepalived
+  holds "no file is there in part" pki_parses
+  must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
+  holds "it is whole" whole 3
+}
+
+[ $# != 0 ] || set -- power second network vip
+for part; do "part_$part"; done

@@ -56,7 +56,7 @@ no_leftovers() {
   local n
   for n in $(everyone); do
     lab ssh "$n" 'find /etc/kubernetes /etc/keepalived /etc/default /var/lib/hactl /var/lib/kubelet/config.yaml /tmp /run \
-        \( -name ".*hactl*" -o -name "*.hactl.*" -o -name pki-before -o -name kubeadm-join.yaml -o -name hactl.holder -o -name bootstrap-kubelet.conf \) -print 2>/dev/null' >"$W/left"
+        \( -name ".*hactl*" -o -name "*.hactl.*" -o -name pki-before -o -name kubeadm-join.yaml -o -name hactl.holder -o -name resetting -o -name bootstrap-kubelet.conf \) -print 2>/dev/null' >"$W/left"
     [ ! -s "$W/left" ] || { sed "s/^/left on $n: /" "$W/left"; return 1; }
   done
 }

@@ -15,7 +15,7 @@
 #include "kube/kube.h"
 #include "pki/pki.h"
 
-#define SERVER_MAX 24
+#define SERVER_MAX 256
 
 /* Answers, and such that are none. */
 #define ANSWER_OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -124,6 +124,24 @@ static void a_member_is_taken_out_by_its_whole_id(void **state)
 	server_stop(&s);
 }
 
+static void a_member_that_is_gone_already_is_removed_and_a_server_without_gateway_removes_nothing(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	struct server s;
+
+	(void)state;
+	server_start(&s);
+	s.answers[0] = server_json("404 Not Found", "{\"error\":\"etcdserver: member not found\",\"message\":\"etcdserver: member not found\",\"code\":5}");
+	s.answers[1] = server_json("404 Not Found", "404 page not found");
+	struct kube *k = open_etcd(s.port, NULL);
+
+	assert_int_equal(etcd_remove_member(k, 5000, 1, &err), 0);
+	assert_int_equal(etcd_remove_member(k, 5000, 1, &err), -1);
+	assert_non_null(strstr(err.msg, "gateway"));
+	kube_close(k);
+	server_stop(&s);
+}
+
 static void alarms_are_named_with_their_member(void **state)
 {
 	auto_err struct err err = ERR_INIT;
@@ -202,6 +220,7 @@ int main(void)
 		cmocka_unit_test(a_member_tells_its_state_and_leader),
 		cmocka_unit_test(members_that_never_started_have_no_name_and_learners_are_marked),
 		cmocka_unit_test(a_member_is_taken_out_by_its_whole_id),
+		cmocka_unit_test(a_member_that_is_gone_already_is_removed_and_a_server_without_gateway_removes_nothing),
 		cmocka_unit_test(alarms_are_named_with_their_member),
 		cmocka_unit_test(what_is_no_answer_of_etcd_is_an_error),
 		cmocka_unit_test(with_a_tunnel_the_direct_way_is_never_tried),

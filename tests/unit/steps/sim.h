@@ -15,6 +15,8 @@
 #define SIM_VIP "127.0.1.9"
 #define SIM_PKI "/etc/kubernetes/pki/"
 
+#define SIM_BREAKS 3 /* how a kubeadm ends that is meant to fail */
+
 struct sim;
 
 enum sim_member { SIM_NONE, SIM_ANNOUNCED, SIM_LEARNER, SIM_STARTED };
@@ -26,6 +28,8 @@ struct sim_node {
 	bool keepalived, kubelet_conf, apiserver, etcd, etcd_data, listed;
 	enum sim_member member; /* what etcd's list says of it, whether it runs or not */
 	struct server gateway;  /* of its etcd */
+	bool unmarked; /* without the label that a join sets last of all */
+	bool foreign; /* its etcd is another cluster's */
 	char begun[16];
 };
 
@@ -45,6 +49,10 @@ struct sim {
 	char failed[8]; /* the node whose call failed, or "" */
 	int patience_ms;
 	int taken_out;  /* members of etcd, by hactl itself */
+	bool keeps_members;    /* etcd refuses to take one out */
+	bool breaks_etcd_join; /* the next one announces a member, and starts none */
+	int etcd_joins;
+	const char *m3_peer;   /* the address that its member was announced with; NULL: its own */
 };
 
 /* ---- etcd ---- */
@@ -75,8 +83,12 @@ static inline void sim_list_members(const struct sim *s, struct buf *body)
 
 		if (m == SIM_NONE)
 			continue;
-		buf_printf(body, "%s{\"ID\":\"%d\",\"peerURLs\":[\"https://127.0.1.1%d:2380\"]%s", n++ ? "," : "", 100 + i, i + 1,
-			   m == SIM_LEARNER ? ",\"isLearner\":true" : "");
+		buf_printf(body, "%s{\"ID\":\"%d\",\"peerURLs\":[\"https://", n++ ? "," : "", 100 + i);
+		if (i == 2 && s->m3_peer)
+			buf_puts(body, s->m3_peer);
+		else
+			buf_printf(body, "127.0.1.1%d", i + 1);
+		buf_printf(body, ":2380\"]%s", m == SIM_LEARNER ? ",\"isLearner\":true" : "");
 		if (m == SIM_STARTED)
 			buf_printf(body, ",\"name\":\"m%d\"", i + 1);
 		buf_puts(body, "}");
@@ -95,13 +107,13 @@ static inline void sim_etcd_respond(void *ctx, const char *request, struct buf *
 	pthread_mutex_lock(&s->lock);
 	if (strstr(request, "/member/list ")) {
 		sim_list_members(s, &body);
-	} else if (strstr(request, "/member/remove ") && id && sim_has_quorum(s)) {
+	} else if (strstr(request, "/member/remove ") && id && sim_has_quorum(s) && !s->keeps_members) {
 		s->nodes[atoi(id + 7) - 100].member = SIM_NONE;
 		s->taken_out++;
 		buf_puts(&body, "{}");
 	} else if (strstr(request, "/maintenance/status ")) {
-		buf_printf(&body, "{\"header\":{\"member_id\":\"%d\"},\"version\":\"3.4.23\"%s}", 99 + n->number,
-			   sim_has_quorum(s) ? ",\"leader\":\"100\"" : "");
+		buf_printf(&body, "{\"header\":{\"member_id\":\"%d\",\"cluster_id\":\"%d\"},\"version\":\"3.4.23\"%s}", 99 + n->number,
+			   n->foreign ? 8 : 7, sim_has_quorum(s) ? ",\"leader\":\"100\"" : "");
 	} else {
 		status = 503;
 		buf_puts(&body, "{\"message\":\"etcdserver: no leader\"}");
@@ -131,7 +143,7 @@ static inline void sim_respond(void *ctx, const char *request, struct buf *answe
 				buf_printf(&body, "%s{\"metadata\":{\"name\":\"m%d\",\"labels\":{%s}},"
 					   "\"spec\":{},\"status\":{\"nodeInfo\":{\"kubeletVersion\":\"v1.20.2\"},"
 					   "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}", n++ ? "," : "", i + 1,
-					   s->nodes[i].etcd ? "\"node-role.kubernetes.io/control-plane\":\"\"" : "");
+					   s->nodes[i].etcd && !s->nodes[i].unmarked ? "\"node-role.kubernetes.io/control-plane\":\"\"" : "");
 		buf_puts(&body, "]}");
 	} else {
 		int node;
@@ -221,9 +233,16 @@ static inline int sim_kubeadm(struct sim_node *n, const char *script)
 	if (strstr(script, "part='prepare'")) {
 		strcpy(n->begun, "join");
 	} else {
-		if (n->member != SIM_NONE || !sim_has_quorum(n->sim))
+		if (n->member != SIM_NONE || n->etcd_data || !sim_has_quorum(n->sim))
 			return 1;
+		n->sim->etcd_joins++;
+		if (n->sim->breaks_etcd_join) {
+			n->sim->breaks_etcd_join = false;
+			n->member = SIM_ANNOUNCED;
+			return SIM_BREAKS;
+		}
 		sim_start_etcd(n);
+		n->unmarked = false;
 		*n->begun = '\0';
 	}
 	return 0;
@@ -233,7 +252,9 @@ static inline int sim_kubeadm(struct sim_node *n, const char *script)
 static inline void sim_clean(struct sim_node *n, const char *script)
 {
 	if (strstr(script, "how='reset'")) {
-		if (n->etcd && sim_has_quorum(n->sim))
+		if (strstr(script, "member='gone'"))
+			assert_int_equal(n->member, SIM_NONE);
+		else if (n->etcd && sim_has_quorum(n->sim))
 			n->member = SIM_NONE;
 		n->kubelet_conf = n->apiserver = n->etcd = n->etcd_data = false;
 	}
@@ -241,24 +262,55 @@ static inline void sim_clean(struct sim_node *n, const char *script)
 		*n->begun = '\0';
 }
 
+/* Others that have not started have no name yet, but a number. */
+static inline void sim_initial_cluster(const struct sim_node *n, struct buf *out)
+{
+	const char *comma = "--initial-cluster=";
+
+	for (int i = 0; i < SIM_NODES; i++) {
+		const struct sim_node *o = &n->sim->nodes[i];
+
+		if (o->member == SIM_NONE)
+			continue;
+		if (o == n || o->member == SIM_STARTED)
+			buf_printf(out, "%sm%d=", comma, i + 1);
+		else
+			buf_printf(out, "%s%x=", comma, 100 + i);
+		buf_printf(out, "https://127.0.1.1%d:2380", i + 1);
+		comma = ",";
+	}
+	buf_puts(out, "\n");
+}
+
 /* What templates/etcd-start.sh does. */
 static inline void sim_revive(struct sim_node *n, const char *script)
 {
+	char name[32], url[64];
+	struct buf list = BUF_INIT;
+
 	assert_int_equal(n->member, SIM_ANNOUNCED);
 	if (!n->etcd) {
-		assert_non_null(strstr(script, "--name=m3\n"));
-		assert_non_null(strstr(script, "--initial-cluster=m1=https://127.0.1.11:2380,m3=https://127.0.1.13:2380\n"));
+		snprintf(name, sizeof(name), "--name=m%d\n", n->number);
+		snprintf(url, sizeof(url), "--listen-peer-urls=https://127.0.1.1%d:2380\n", n->number);
+		sim_initial_cluster(n, &list);
+		assert_non_null(strstr(script, name));
+		assert_non_null(strstr(script, url));
+		assert_non_null(strstr(script, buf_str(&list)));
 		assert_non_null(strstr(script, "    - --initial-cluster-state=existing\n"));
-		assert_non_null(strstr(script, "--listen-peer-urls=https://127.0.1.13:2380\n"));
 	}
+	buf_release(&list);
 	sim_start_etcd(n);
 }
 
-static inline void sim_effect(struct sim_node *n, const char *script)
+/* Returns the script's exit status. */
+static inline int sim_effect(struct sim_node *n, const char *script)
 {
-	if (strstr(script, "kubeadm init --config \"$config\""))
-		assert_int_equal(sim_kubeadm(n, script), 0);
-	else if (strstr(script, "finish-init"))
+	int status = 0;
+
+	if (strstr(script, "kubeadm init --config \"$config\"")) {
+		status = sim_kubeadm(n, script);
+		assert_true(status == 0 || status == SIM_BREAKS);
+	} else if (strstr(script, "finish-init"))
 		sim_clean(n, script);
 	else if (strstr(script, "/etc/kubernetes/.etcd.hactl"))
 		sim_revive(n, script);
@@ -273,6 +325,7 @@ static inline void sim_effect(struct sim_node *n, const char *script)
 		sim_file(n, "/etc/keepalived/check_apiserver.sh", check, 0755);
 		n->keepalived = true;
 	}
+	return status;
 }
 
 static inline void sim_tell_file(const struct sim_node *n, const char *key, const char *path, struct buf *out)
@@ -385,8 +438,11 @@ static inline int sim_exec(struct remote *remote, const struct remote_exec *e, s
 	scripts = remote_fake_scripts(n->fake);
 	before = scripts->n;
 	rc = n->fake->ops->exec(n->fake, e, res, err);
-	if (rc == 0 && scripts->n > before)
-		sim_effect(n, scripts->v[before]);
+	if (rc == 0 && scripts->n > before) {
+		int status = sim_effect(n, scripts->v[before]);
+
+		res->status = status ? status : res->status;
+	}
 	pthread_mutex_unlock(&s->lock);
 	return rc == 0 && fails ? sim_lose(r, err) : rc;
 }

@@ -10,111 +10,7 @@
 #include <cmocka.h>
 
 #include "remote/log.h"
-#include "sim.h"
-
-static char dir[] = "/tmp/bootstrap-XXXXXX";
-
-static enum steps_part everyone(const void *ctx, const struct inv_node *n)
-{
-	(void)ctx;
-	(void)n;
-	return STEPS_TARGET;
-}
-
-/* What the events of a run told. */
-struct told {
-	bool changed;
-	char node[8], step[32]; /* of the first failure */
-};
-
-static void hear(void *ctx, const struct plan_event *e)
-{
-	struct told *t = ctx;
-
-	if (e->type != PLAN_STEP || e->state != PLAN_FAILED || *t->step)
-		return;
-	snprintf(t->node, sizeof(t->node), "%s", e->node ? e->node : "");
-	snprintf(t->step, sizeof(t->step), "%s", e->step);
-}
-
-static void describe(const struct sim *s, const char *path, const char *kubeadm)
-{
-	FILE *f = fopen(path, "w"), *k = fopen(kubeadm, "w");
-
-	assert_non_null(f);
-	assert_non_null(k);
-	fprintf(f, "apiVersion: hactl/v1\nkind: Cluster\nname: t\nendpoint: " SIM_VIP ":%d\nschedulable: true\ncontrolPlane:\n",
-		s->api.port);
-	for (int i = 1; i <= SIM_NODES; i++)
-		fprintf(f, "  - {name: m%d, address: 127.0.1.1%d}\n", i, i);
-	if (s->password)
-		fprintf(f, "vip: {password: %s}\n", s->password);
-	fprintf(f, "kubeadm: {config: %s}\n", kubeadm);
-	fprintf(k, "apiVersion: kubeadm.k8s.io/v1beta2\nkind: InitConfiguration\nlocalAPIEndpoint: {bindPort: %d}\n",
-		s->api.port);
-	fclose(f);
-	fclose(k);
-}
-
-/* --yes m2 */
-static bool only_m2(void *ctx, const char *node, const char *why)
-{
-	(void)ctx;
-	(void)why;
-	return !strcmp(node, "m2");
-}
-
-/* hactl apply. */
-static int apply(struct sim *s, struct told *told, struct err *err)
-{
-	const struct steps_options opt = { .connect = sim_connect, .ctx = s, .log_dir = dir, .who = "the test",
-					   .patience_ms = s->patience_ms, .may_take_apart = s->yes_m2 ? only_m2 : NULL };
-	auto_inventory struct inventory inv = { 0 };
-	auto_free char *path = NULL, *kubeadm = NULL;
-	struct steps_run run;
-	int rc;
-
-	assert_true(asprintf(&path, "%s/hactl.yaml", dir) > 0 && asprintf(&kubeadm, "%s/kubeadm.yaml", dir) > 0);
-	describe(s, path, kubeadm);
-	*told = (struct told){ .changed = false };
-	s->calls = 0;
-	*s->failed = '\0';
-	if (inventory_load(path, &inv, err) < 0)
-		return -1;
-	rc = steps_run_init(&run, &inv, &opt, everyone, NULL, err);
-	run.plan.observer = (struct plan_observer){ .event = hear, .ctx = told };
-	if (rc == 0)
-		rc = plan_run(&run.plan, steps_apply, err);
-	told->changed = run.plan.changed;
-	steps_run_release(&run);
-	return rc;
-}
-
-static void assert_cluster(struct sim *s)
-{
-	mode_t mode;
-
-	for (int i = 0; i < SIM_NODES; i++) {
-		const struct sim_node *n = &s->nodes[i];
-
-		assert_true(n->keepalived && n->kubelet_conf && n->apiserver && n->etcd && n->listed && !*n->begun);
-		assert_int_equal(n->member, SIM_STARTED);
-		assert_string_equal(remote_fake_text(n->fake, SIM_PKI "ca.key", &mode), s->ca.key_pem);
-		assert_int_equal(mode, 0600);
-	}
-}
-
-static void assert_applies(struct sim *s, bool changes)
-{
-	auto_err struct err err = ERR_INIT;
-	struct told told;
-
-	if (apply(s, &told, &err) < 0)
-		fail_msg("after call %d failed%s: %s", s->fail_at, s->fail_late ? " late" : "", err.msg);
-	assert_cluster(s);
-	if (!changes)
-		assert_false(told.changed);
-}
+#include "apply.h"
 
 static void a_bootstrap_makes_a_cluster_and_the_next_one_changes_nothing(void **state)
 {
@@ -197,7 +93,7 @@ static void assert_left_alone(struct sim *s, struct sim_node *n, const char *beg
 
 	strcpy(n->begun, begun);
 	assert_int_equal(apply(s, &told, &err), -1);
-	assert_string_equal(told.step, "clean");
+	assert_string_equal(told.step, "wait");
 	if (!strstr(err.msg, why))
 		fail_msg("%s", err.msg);
 	assert_string_equal(n->begun, begun);
@@ -315,114 +211,6 @@ static void the_log_of_a_bootstrap_names_every_call_and_no_secret(void **state)
 	sim_stop(&s);
 }
 
-/* A cluster of three whose third node has what a join left that was cut off. */
-static void start_half_joined(struct sim *s, enum sim_member member, const char *begun)
-{
-	struct sim_node *n = &s->nodes[2];
-
-	sim_start(s);
-	assert_applies(s, true);
-	n->etcd = n->etcd_data = false;
-	n->member = member;
-	strcpy(n->begun, begun);
-	s->patience_ms = 1;
-}
-
-static void a_member_that_was_announced_and_never_started_is_taken_out_and_its_node_joins(void **state)
-{
-	struct sim s;
-
-	(void)state;
-	start_half_joined(&s, SIM_ANNOUNCED, "join");
-	assert_applies(&s, true);
-	assert_int_equal(s.taken_out, 1);
-	assert_applies(&s, false);
-	sim_stop(&s);
-}
-
-static void a_learner_that_a_join_left_is_taken_out_and_its_node_joins(void **state)
-{
-	struct sim s;
-
-	(void)state;
-	start_half_joined(&s, SIM_LEARNER, "join");
-	assert_applies(&s, true);
-	assert_int_equal(s.taken_out, 1);
-	sim_stop(&s);
-}
-
-static void the_member_of_a_node_that_was_installed_anew_is_taken_out_and_the_node_joins(void **state)
-{
-	struct sim s;
-
-	(void)state;
-	start_half_joined(&s, SIM_STARTED, "");
-	s.nodes[2].kubelet_conf = s.nodes[2].apiserver = false;
-	assert_applies(&s, true);
-	assert_int_equal(s.taken_out, 1);
-	sim_stop(&s);
-}
-
-/* One of two members runs: etcd has no leader, and the API no answer. */
-static void start_without_quorum(struct sim *s)
-{
-	start_half_joined(s, SIM_ANNOUNCED, "join");
-	s->nodes[1].etcd = s->nodes[1].etcd_data = s->nodes[1].kubelet_conf = s->nodes[1].apiserver = false;
-	s->nodes[1].listed = false;
-	s->nodes[1].member = SIM_NONE;
-}
-
-static void a_quorum_lost_to_a_join_that_broke_off_comes_back_by_starting_the_announced_member(void **state)
-{
-	struct sim s;
-
-	(void)state;
-	start_without_quorum(&s);
-	assert_applies(&s, true);
-	assert_int_equal(s.taken_out, 0);
-	assert_applies(&s, false);
-	sim_stop(&s);
-}
-
-static void an_etcd_without_quorum_is_the_cause_that_is_told(void **state)
-{
-	auto_err struct err err = ERR_INIT;
-	struct told told;
-	struct sim s;
-
-	(void)state;
-	start_without_quorum(&s);
-	*s.nodes[2].begun = '\0'; /* no join of ours */
-	assert_int_equal(apply(&s, &told, &err), -1);
-	assert_int_equal(err.kind, ERR_QUORUM);
-	assert_non_null(strstr(err.msg, "1 of 2 members"));
-	assert_non_null(strstr(err.msg, "m3"));
-	assert_int_equal(s.taken_out, 0);
-	sim_stop(&s);
-}
-
-static int setup(void **state)
-{
-	auto_err struct err err = ERR_INIT;
-
-	(void)state;
-	return mkdtemp(dir) ? kube_init(&err) : -1;
-}
-
-static int cleanup(void **state)
-{
-	static const char *const names[] = { "hactl.yaml", "kubeadm.yaml", "m1.log", "m2.log", "m3.log" };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		auto_free char *path = NULL;
-
-		if (asprintf(&path, "%s/%s", dir, names[i]) < 0 || unlink(path) < 0)
-			return -1;
-	}
-	return rmdir(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,11 +220,6 @@ int main(void)
 		cmocka_unit_test(a_kubeadm_that_takes_too_long_is_named_with_its_time_and_the_likely_cause),
 		cmocka_unit_test(the_log_of_a_bootstrap_names_every_call_and_no_secret),
 		cmocka_unit_test(whichever_call_fails_the_error_names_node_and_step_and_the_next_run_completes),
-		cmocka_unit_test(a_member_that_was_announced_and_never_started_is_taken_out_and_its_node_joins),
-		cmocka_unit_test(a_learner_that_a_join_left_is_taken_out_and_its_node_joins),
-		cmocka_unit_test(the_member_of_a_node_that_was_installed_anew_is_taken_out_and_the_node_joins),
-		cmocka_unit_test(a_quorum_lost_to_a_join_that_broke_off_comes_back_by_starting_the_announced_member),
-		cmocka_unit_test(an_etcd_without_quorum_is_the_cause_that_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, setup, cleanup);
