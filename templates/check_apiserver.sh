@@ -10,24 +10,25 @@
 {{notes}}PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # A machine that is busy with other work is no failed API server.
 renice -n -19 -p $$ >/dev/null 2>&1
-if [ "${1:-}" = holds-vip ]; then # the other question that keepalived.conf has
-	ip -o addr show to '{{vip}}' | grep -q .
-	exit
-fi
 
-at="{{at}}"
+# listens PORT, in hexadecimal
+listens() { grep -Eqsm1 ":$1 0+:0000 0A " /proc/net/tcp6 /proc/net/tcp; }
 
-listens() { grep -Eqsm1 ':{{hex_port}} 0+:0000 0A ' /proc/net/tcp6 /proc/net/tcp; }
-
-# status PATH SECONDS: prints the HTTP status, nothing when there was no answer in time.
+# status SECONDS [OPTION...] URL: prints the HTTP status, or 000 or nothing when there was no answer in time.
 if command -v curl >/dev/null 2>&1; then
 	status() {
-		curl -q -ks{{socket}} --noproxy '*' --max-time "$2" -o /dev/null -w '%{http_code}' "{{url}}$1"
+		seconds=$1
+		shift
+		curl -q -ks --noproxy '*' --max-time "$seconds" -o /dev/null -w '%{http_code}' "$@"
 	}
-elif {{unless}}command -v openssl >/dev/null 2>&1; then
+elif command -v openssl >/dev/null 2>&1; then
 	status() {
-		printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$1" "$at" |
-			timeout "$2" openssl s_client -quiet -connect "$at" 2>/dev/null |
+		seconds=$1
+		while [ $# -gt 1 ]; do shift; done
+		case $1 in https://*) ;; *) echo 200; return ;; esac # a socket is for curl alone
+		set -- "${1#https://}"
+		printf 'GET /%s HTTP/1.0\r\nHost: %s\r\n\r\n' "${1#*/}" "${1%%/*}" |
+			timeout "$seconds" openssl s_client -quiet -connect "${1%%/*}" 2>/dev/null |
 			sed -n '1s/^HTTP[^ ]* \([0-9]*\).*/\1/p'
 	}
 else
@@ -41,10 +42,10 @@ answers() {
 	now
 	end=$((now + {{fall}} * 100))
 	while [ $((end - now)) -ge 10 ]; do
-		seconds=$(((end - now) / 100)).$(((end - now) / 10 % 10))
-		code=$(status '{{path}}' $seconds)
+		left=$(((end - now) / 100)).$(((end - now) / 10 % 10))
+		code=$(status $left {{socket}}'{{url}}{{path}}')
 		# Before Kubernetes 1.16 there is only the older spelling.
-		[ "$code" != 404 ] || code=$(status /healthz $seconds)
+		[ "$code" != 404 ] || code=$(status $left {{socket}}'{{url}}/healthz')
 		case $code in
 		200 | 401 | 403) return 0 ;;
 		esac
@@ -54,7 +55,29 @@ answers() {
 	return 1
 }
 
-listens || exit 1
+# Shall this node keep the virtual IP when another one could have it too?  One that was cut off from all
+# others still carries it, but its API server has lost its etcd, and needs seconds to find it again: the
+# one that took over is the better one.
+keeps_vip() {
+	ip -o addr show to '{{vip}}' | grep -q . || return 1
+	others='{{others}}'
+	[ -n "$others" ] && command -v curl >/dev/null 2>&1 || return 0
+	for try in 1 2; do
+		for other in $others; do
+			# A whole request, that leaves no complaint in its log; a connection is enough.
+			case $(curl -q -ks --noproxy '*' --max-time 1 -o /dev/null -w '%{time_connect}' "https://$other/livez?exclude=etcd") in
+			*[1-9]*) return 0 ;;
+			esac
+		done
+	done
+	return 1
+}
+
+if [ "${1:-}" = holds-vip ]; then # keepalived.conf has two questions
+	keeps_vip
+	exit
+fi
+listens {{hex_port}} || exit 1
 now
 # The next run looks again when this one's time is up.
 until=$((now + {{until}}))
@@ -62,7 +85,7 @@ answers &
 asked=$!
 while :; do
 	sleep {{interval}}
-	listens || exit 1
+	listens {{hex_port}} || exit 1
 	if [ -n "$asked" ] && ! kill -0 $asked 2>/dev/null; then
 		wait $asked || exit 1
 		asked=

@@ -35,6 +35,7 @@ enum {
 	HA_ADVERT_MS = 200, HA_ADVERT_V2_MS = 1000, HA_ADVERT_MIN_MS = 50, HA_ADVERT_MAX_MS = 40000,
 	HA_CHECK_MS = 200, HA_CHECK_MIN_MS = 100, HA_CHECK_MAX_MS = 60000,
 	HA_FALL = 2, HA_RISE = 2,
+	HA_ALONE_S = 5, /* after which a holder of 3 nodes that no other one answers has lost its bonus; of 5: 9 s */
 };
 struct ha_timing ha_timing_default(int version);
 /* A run of the check: whole seconds, as keepalived counts them. */
@@ -93,7 +94,7 @@ bool ha_interface_valid(const char *interface);
  * fails.  The first node has the highest priority. */
 int ha_priority(size_t npeers, size_t self);
 int ha_weight(size_t npeers);
-/* What the node that holds the VIP has more. */
+/* What the node that holds the VIP has more, as long as the API server of another node can be reached. */
 int ha_bonus(size_t npeers);
 
 enum ha_state { HA_HEALTHY, HA_API_DOWN, HA_NODE_DOWN };

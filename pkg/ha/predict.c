@@ -47,15 +47,25 @@ static int notice_ms(const struct ha_timing *t, enum ha_event e)
 	return e == HA_API_HANGS ? ha_run_ms(t) + t->fall * 1000 + t->check_ms : 0;
 }
 
-/* After a network cut two nodes carry the VIP, the healthy ones with a holder's bonus each: the next
- * advert makes the one of lower priority give it up.
+/* After a network cut two nodes carry the VIP, and the next advert makes one give it up: the one that was
+ * cut off, which has lost its bonus (when it was cut off for longer than HA_ALONE_S; before, and with preempt,
+ * it is that of lower priority).
  * A node that returns takes nothing, or takes it from a holder that is there until then. */
+static int holder_meanwhile(const enum ha_state *states, size_t npeers, int cut_off)
+{
+	enum ha_state others[HA_PEERS_MAX];
+
+	memcpy(others, states, npeers * sizeof(*others));
+	others[cut_off] = HA_NODE_DOWN;
+	return ha_holder(others, npeers, -1);
+}
+
 static struct ha_outage predict_return(const struct ha_timing *t, enum ha_event e,
 				       const enum ha_state *states, size_t npeers, int holder)
 {
-	bool keeps = e == HA_NODE_RETURNS && !t->preempt;
+	int current = t->preempt ? -1 : e == HA_NETWORK_MENDED ? holder_meanwhile(states, npeers, holder) : holder;
 
-	return (struct ha_outage){ .holder = ha_holder(states, npeers, keeps ? holder : -1),
+	return (struct ha_outage){ .holder = ha_holder(states, npeers, current),
 				   .max_ms = e == HA_NETWORK_MENDED ? t->advert_ms + HA_SLACK_MS :
 					     t->preempt ? HA_SLACK_MS : 0 };
 }

@@ -16,7 +16,7 @@
 /* The endpoint answers again when it did so for this long. */
 #define STEADY_MS 3000
 #define FRESH_MS 600
-#define BROKEN_AT_LEAST_MS 5000
+#define BROKEN_AT_LEAST_MS 8000
 #define STRIKE_MS 45000
 #define WHOLE_MS 240000
 #define BOOT_MS 900000

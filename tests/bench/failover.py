@@ -26,8 +26,13 @@ def seconds(values):
     return "%.2f s" % (statistics.median(values) / 1000)
 
 
+def runs(results, configuration):
+    n = sum(r["configuration"] == configuration and r["scenario"] == "stop" for r in results)
+    return ", one run" if n == 1 else ", median of %d" % n
+
+
 def table(results):
-    lines = ["| the API is gone for | " + " | ".join(words for _, words in COLUMNS) + " |",
+    lines = ["| the API is gone for | " + " | ".join(words + runs(results, name) for name, words in COLUMNS) + " |",
              "|---|" + "---|" * len(COLUMNS)]
     for scenario, part, leads, words, _ in ROWS:
         cells = []

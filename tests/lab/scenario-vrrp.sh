@@ -39,8 +39,10 @@ combination() {
   break_all "$1"
   within 12 carried_by "$want" && sleep 1.5 && carried_by "$want" || { echo "$before held it, then $(carriers | xargs), not $want"; mend_all "$1"; sleep 5; return 1; }
   mend_all "$1"
-  within 12 healthy && sleep 1.5 && carried_by "$want" || { echo "mended: $(carriers | xargs), not $want"; return 1; }
+  within 12 healthy && sleep 1.5 && keeps "$want" "$1" || { echo "mended: $(carriers | xargs), not $want"; return 1; }
 }
+# A holder that no other node answered has lost its bonus: the first one may take the address then.
+keeps() { if [ "$(wc -w <<<"$2")" = $((${#ALL[@]} - 1)) ]; then one_carrier; else carried_by "$1"; fi; }
 check_holders() {
   local c right=0 all=0
   explain || return

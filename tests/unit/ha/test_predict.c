@@ -87,16 +87,20 @@ static void without_a_healthy_node_there_is_no_end(void **state)
 	assert_int_equal(ha_predict(&t, HA_POWER_CUT, last, 3, 0).holder, 1);
 }
 
-/* Each has the bonus of a holder by then, so it does not matter which of the two was cut off. */
-static void of_two_holders_the_first_in_the_file_keeps_the_vip_when_the_network_is_mended(void **state)
+/* It was alone, and so has no bonus, when it comes back. */
+static void a_node_that_was_cut_off_gives_the_vip_up_when_the_network_is_mended(void **state)
 {
-	const struct ha_timing t = ha_timing_default(3);
+	struct ha_timing t = ha_timing_default(3);
 	const enum ha_state first_is_sick[] = { HA_API_DOWN, HA_HEALTHY, HA_HEALTHY };
+	const enum ha_state others_are_sick[] = { HA_API_DOWN, HA_HEALTHY, HA_API_DOWN };
 
 	(void)state;
 	for (int holder = 0; holder < 3; holder++)
-		assert_int_equal(predicted(3, HA_NETWORK_MENDED, 3, holder).holder, 0);
+		assert_int_equal(predicted(3, HA_NETWORK_MENDED, 3, holder).holder, holder == 0);
 	assert_int_equal(ha_predict(&t, HA_NETWORK_MENDED, first_is_sick, 3, 2).holder, 1);
+	assert_int_equal(ha_predict(&t, HA_NETWORK_MENDED, others_are_sick, 3, 1).holder, 1);
+	t.preempt = true;
+	assert_int_equal(ha_predict(&t, HA_NETWORK_MENDED, (enum ha_state[3]){ 0 }, 3, 0).holder, 0);
 }
 
 static void a_preempting_node_takes_the_vip_back_from_a_living_holder(void **state)
@@ -129,7 +133,7 @@ int main(void)
 		cmocka_unit_test(the_bounds_are_those_of_the_standard),
 		cmocka_unit_test(the_next_holder_is_the_one_that_the_arithmetic_names),
 		cmocka_unit_test(without_a_healthy_node_there_is_no_end),
-		cmocka_unit_test(of_two_holders_the_first_in_the_file_keeps_the_vip_when_the_network_is_mended),
+		cmocka_unit_test(a_node_that_was_cut_off_gives_the_vip_up_when_the_network_is_mended),
 		cmocka_unit_test(a_preempting_node_takes_the_vip_back_from_a_living_holder),
 		cmocka_unit_test(every_event_has_a_name_and_words),
 	};

@@ -1,0 +1,49 @@
+#!/bin/sh
+# The script that keepalived runs: who may keep the virtual IP when another node could have it too.
+. "${0%/*}/lib.sh"
+
+cat >hactl.yaml <<'END'
+apiVersion: hactl/v1
+kind: Cluster
+name: t
+endpoint: 10.0.0.9:6443
+controlPlane:
+  - {name: m1, address: 10.0.0.11}
+  - {name: m2, address: 10.0.0.12}
+  - {name: m3, address: 10.0.0.13}
+vip: {interface: eth0}
+END
+hactl config render check m1 --out rendered >list
+mkdir bin
+# ip knows the address when a file says so; curl reaches the hosts in a file, and takes its time for others.
+cat >bin/ip <<'END'
+#!/bin/sh
+[ -e carries ] && echo "2: eth0 inet 10.0.0.9/24"
+END
+cat >bin/curl <<'END'
+#!/bin/sh
+while [ $# -gt 1 ]; do shift; done
+echo "$1" >>asked
+for host in $(cat reached); do
+	case $1 in https://$host:6443/*) echo 0.000312; exit 22 ;; esac
+done
+echo 0.000000
+exit 28
+END
+chmod +x bin/*
+sed "s|^PATH=|&$work/bin:|" rendered/m1/check_apiserver.sh >script
+
+keeps() { : >asked; sh script holds-vip || die "$1"; }
+loses() { : >asked; ! sh script holds-vip || die "$1"; }
+
+echo 10.0.0.12 10.0.0.13 >reached
+loses "a node without the address is no holder"
+[ ! -s asked ] || die "and asks nobody"
+touch carries
+keeps "a holder that reaches others is one"
+[ "$(cat asked)" = "https://10.0.0.12:6443/livez?exclude=etcd" ] || die "the first answer is enough: $(cat asked)"
+echo 10.0.0.13 >reached
+keeps "one of them is enough"
+: >reached
+loses "a holder that was cut off from all others may not keep the address"
+[ "$(grep -c . asked)" = 4 ] || die "each is asked twice: $(cat asked)"
