@@ -74,7 +74,9 @@ static int end_token(struct plan_node *p, bool *done, struct err *err)
 	*done = true;
 	remote_interrupt(false);
 	snprintf(id, sizeof(id), "%.6s", run->token);
-	if (kube_delete_token(run->api, id, &why) < 0)
+	if (__atomic_load_n(&run->token_used, __ATOMIC_RELAXED))
+		plan_note(p->plan, NULL, "bootstrap token '%s' is left to the kubeadm that goes on, and ends by itself in 15 minutes", id);
+	else if (kube_delete_token(run->api, id, &why) < 0)
 		plan_warn(p->plan, NULL, "bootstrap token '%s' is left behind and ends by itself in 15 minutes: %s",
 			  id, why.msg);
 	explicit_bzero(run->token, sizeof(run->token));

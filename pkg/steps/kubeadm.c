@@ -159,6 +159,8 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 	if (put_config(n, path, config, err) == 0)
 		rc = remote_run(n->remote, &cmd, &res, err);
 	fclose(l.log);
+	if (rc < 0 && (err->kind == ERR_INTERRUPTED || err->kind == ERR_CONNECT || res.late))
+		__atomic_store_n(&n->run->token_used, true, __ATOMIC_RELAXED);
 	if (rc < 0 && (err->kind == ERR_INTERRUPTED || err->kind == ERR_CONNECT))
 		err_wrap(err, "kubeadm %s goes on without us, the same command waits for its end", verb);
 	else if (rc < 0 && res.late)

@@ -100,6 +100,7 @@ struct steps_run {
 	int64_t members_ms;      /* when; 0: never */
 	pthread_mutex_t lock;    /* of api, members, and the seed's session, while nodes work at once */
 	char token[24];          /* of this run; empty when none was made */
+	bool token_used;         /* a kubeadm goes on that still needs it */
 	struct buf ca_hash;
 };
 
@@ -156,7 +157,7 @@ extern const struct plan_phase steps_pki;        /* to the other control-plane n
 extern const struct plan_phase steps_token;
 extern const struct plan_phase steps_join;       /* all at once */
 extern const struct plan_phase steps_join_etcd;  /* control-plane nodes, one by one */
-extern const struct plan_phase steps_token_end;  /* the token is deleted, whatever happened */
+extern const struct plan_phase steps_token_end;  /* the token is deleted, whatever happened, unless a kubeadm goes on that needs it */
 extern const struct plan_phase steps_report;     /* every node's report, for hactl bundle */
 extern const struct plan_phase steps_ready;      /* Ready through the VIP; labels and taints */
 

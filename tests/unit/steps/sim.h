@@ -53,6 +53,7 @@ struct sim {
 	bool breaks_etcd_join; /* the next one announces a member, and starts none */
 	int etcd_joins;
 	const char *m3_peer;   /* the address that its member was announced with; NULL: its own */
+	int tokens_ended;
 };
 
 /* ---- etcd ---- */
@@ -148,6 +149,7 @@ static inline void sim_respond(void *ctx, const char *request, struct buf *answe
 	} else {
 		int node;
 
+		s->tokens_ended += !strncmp(request, "DELETE /api/v1/namespaces/kube-system/secrets/bootstrap-token-", 62);
 		if (sscanf(request, "DELETE /api/v1/nodes/m%d", &node) == 1)
 			s->nodes[node - 1].listed = false;
 		buf_puts(&body, "{}");

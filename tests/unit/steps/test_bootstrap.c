@@ -79,9 +79,12 @@ static void a_kubeadm_that_takes_too_long_is_named_with_its_time_and_the_likely_
 		fail_msg("%s", err.msg);
 	assert_non_null(strstr(err.msg, "likely cause: "));
 	assert_non_null(strstr(err.msg, "the same command waits for its end"));
+	/* the kubeadm that goes on needs it */
+	assert_int_equal(s.tokens_ended, 0);
 	/* the other one goes on, and becomes a member */
 	assert_int_equal((s.nodes[1].member == SIM_STARTED) + (s.nodes[2].member == SIM_STARTED), 1);
 	assert_applies(&s, true);
+	assert_int_equal(s.tokens_ended, 1);
 	sim_stop(&s);
 }
 
