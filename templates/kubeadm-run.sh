@@ -28,6 +28,24 @@ date +%s >"$dir/started"
 # joined), and the next run would wait for it.
 in_time() { timeout -k 10 "$limit" "$@"; }
 
+# A kubelet (1.20) that has just started and does not know its disk yet refuses etcd's pod ("no set of running
+# pods found to reclaim resources: ephemeral-storage"), and does not try it again: no etcd, and with a
+# second member no quorum.  Its Node object tells when it knows.
+kubelet_knows_its_disk() {
+	cert=/var/lib/kubelet/pki/kubelet-client-current.pem
+	server=$(sed -n 's/^ *server: *//p' /etc/kubernetes/kubelet.conf)
+	name=$(openssl x509 -noout -subject -nameopt multiline -in "$cert" | sed -n 's/.*system:node://p')
+	curl -q -s --noproxy '*' --max-time 3 --cacert "$pki/ca.crt" --cert "$cert" --key "$cert" "$server/api/v1/nodes/$name" |
+		tr -d ' \n' | grep -q '"allocatable":{[^}]*"ephemeral-storage":"[1-9]'
+}
+wait_for_its_disk() {
+	command -v curl && command -v openssl || return 0
+	for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+		! kubelet_knows_its_disk || return 0
+		sleep 1
+	done
+} >/dev/null 2>&1
+
 log=$dir/kubeadm.log
 [ "$part" = etcd ] || : >"$log"
 begin=$(($(wc -c <"$log") + 1))
@@ -36,7 +54,7 @@ begin=$(($(wc -c <"$log") + 1))
 	case $verb-$part in
 	init-*) in_time kubeadm init --config "$config" --skip-token-print ;;
 	join-prepare) in_time kubeadm join --config "$config" --skip-phases control-plane-join ;;
-	join-etcd) in_time kubeadm join phase control-plane-join all --config "$config" ;;
+	join-etcd) wait_for_its_disk; in_time kubeadm join phase control-plane-join all --config "$config" ;;
 	*) in_time kubeadm join --config "$config" ;;
 	esac
 	rc=$?
