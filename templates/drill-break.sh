@@ -47,10 +47,10 @@ cut_iptables() {
 		"$1" -w -A HACTL-DRILL-IN -s "$2" -p tcp --dport "$3" -j ACCEPT
 		"$1" -w -A HACTL-DRILL-OUT -d "$2" -p tcp --sport "$3" -j ACCEPT
 	fi
-	if [ "$1" = ip6tables ]; then # as ARP, which goes on too
+	if [ "$1" = ip6tables ]; then # as ARP, for the node's own address
 		for t in 135 136; do
 			"$1" -w -A HACTL-DRILL-IN -p icmpv6 --icmpv6-type $t -j ACCEPT
-			"$1" -w -A HACTL-DRILL-OUT -p icmpv6 --icmpv6-type $t -j ACCEPT
+			"$1" -w -A HACTL-DRILL-OUT -s "$own6" -p icmpv6 --icmpv6-type $t -j ACCEPT
 		done
 	fi
 	"$1" -w -A HACTL-DRILL-IN -j DROP
@@ -81,11 +81,40 @@ table inet hactl_drill {
 		type filter hook postrouting priority 310; policy accept;
 		oifname != { $names } accept
 		${1:+$family daddr $1 tcp sport $2 accept}
-		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+		ip6 saddr $own6 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
 		drop
 	}
 }
 N
+}
+
+# Drops what an interface sends as the sender of an address: four bytes of the packet, behind Ethernet's
+# header and ARP's first fourteen.
+silence_tc() {   # silence_tc INTERFACE NUMBER
+	made=yes
+	! tc qdisc show dev "$1" | grep -q clsact || made=no
+	echo "$1 $made" >>"$dir/tc"
+	[ $made = no ] || tc qdisc add dev "$1" clsact || return 1
+	tc filter add dev "$1" egress pref 1 protocol arp bpf da bytecode "4,32 0 0 28,21 0 1 $2,6 0 0 2,6 0 0 4294967295"
+} 2>/dev/null
+
+silence_nft() {   # silence_nft INTERFACE CHAIN
+	nft "add table netdev hactl_drill
+		add chain netdev hactl_drill $2 { type filter hook egress device \"$1\" priority 0; }
+		add rule netdev hactl_drill $2 arp saddr ip $vip drop"
+} 2>/dev/null
+
+# ARP passes by the firewall: neighbours would go on believing whoever answers for the virtual IP and
+# announces it, as they do not when a cable is pulled.
+silence_arp() {
+	case $vip in *:*) return ;; esac
+	number=$(echo "$vip" | { IFS=. read -r a b c d; echo $((a << 24 | b << 16 | c << 8 | d)); })
+	n=0
+	for i in $interfaces; do
+		n=$((n + 1))
+		silence_tc "$i" "$number" || silence_nft "$i" "out$n" ||
+			echo "neither tc nor nft can keep $i from answering ARP for $vip: the outage may be longer than that of a pulled cable"
+	done
 }
 
 cut_network() {
@@ -93,6 +122,10 @@ cut_network() {
 	# shellcheck disable=SC2046 # four words
 	set -- $(ssh_connection)
 	client=${1:-} port=${4:-}
+	own6=::
+	case $address in *:*) own6=$address ;; esac
+	case $client in *:*) own6=$3 ;; esac
+	silence_arp
 	if ! command -v iptables >/dev/null 2>&1; then
 		cut_nft "$client" "$port"
 		return

@@ -27,6 +27,11 @@ int ha_run_ms(const struct ha_timing *t)
 	return t->check_ms <= 1000 ? 1000 : (t->check_ms + 999) / 1000 * 1000;
 }
 
+int ha_hears_ms(const struct ha_timing *t)
+{
+	return 4 * t->advert_ms;
+}
+
 /* Hundredths of a second after which a run leaves the next look to the next run: 0.05 s before
  * that begins, which is what keepalived takes to start it. */
 static int last_look(const struct ha_timing *t)
@@ -64,7 +69,7 @@ int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct
 	const struct ha_timing *t = &v->timing;
 	bool balanced = v->balancer_port;
 	int listening = balanced ? v->balancer_port : v->api_port;
-	char port[16], hex[16], period[16], interval[16], fall[16], until[16], url[INET6_HOST_MAX];
+	char port[16], hex[16], period[16], interval[16], fall[16], until[16], hears[16], url[INET6_HOST_MAX];
 	auto_buf struct buf others = BUF_INIT;
 
 	for (size_t i = 0; i < v->npeers; i++)
@@ -81,6 +86,7 @@ int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct
 	snprintf(interval, sizeof(interval), "%g", (t->check_ms < 950 ? t->check_ms : HA_CHECK_MS) / 1000.0);
 	snprintf(fall, sizeof(fall), "%d", t->fall);
 	snprintf(until, sizeof(until), "%d", last_look(t));
+	snprintf(hears, sizeof(hears), "%g", ha_hears_ms(t) / 1000.0);
 	snprintf(url, sizeof(url), strchr(host, ':') ? "https://[%s]:%d" : "https://%s:%d", host, listening);
 	list_others(v, self, &others);
 	const struct tmpl_var vars[] = {
@@ -97,6 +103,7 @@ int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct
 		{ "interval", interval },
 		{ "fall", fall },
 		{ "until", until },
+		{ "hears", hears },
 		{ NULL, NULL },
 	};
 

@@ -193,10 +193,17 @@ static const char *number(char text[12], int n)
 	return text;
 }
 
+/* The question of the bonus takes up to 8 s, and then listens for adverts. */
+static int bonus_timeout(const struct ha_timing *t)
+{
+	return 10 + (ha_hears_ms(t) + 999) / 1000;
+}
+
 static int add_bonus(const struct ha_vip *v, struct buf *out, struct err *err)
 {
 	const struct tmpl_var vars[] = {
-		{ "script", HA_CHECK_SCRIPT }, { "bonus", NUMBER(ha_bonus(v->npeers)) }, { NULL, NULL },
+		{ "script", HA_CHECK_SCRIPT }, { "bonus", NUMBER(ha_bonus(v->npeers)) },
+		{ "timeout", NUMBER(bonus_timeout(&v->timing)) }, { NULL, NULL },
 	};
 
 	return v->timing.preempt ? 0 : tmpl_render("keepalived-bonus.conf", vars, out, err);

@@ -40,6 +40,8 @@ enum {
 struct ha_timing ha_timing_default(int version);
 /* A run of the check: whole seconds, as keepalived counts them. */
 int ha_run_ms(const struct ha_timing *t);
+/* A holder that lives has been heard within this time. */
+int ha_hears_ms(const struct ha_timing *t);
 
 struct ha_vip {
 	const char *address; /* numeric */

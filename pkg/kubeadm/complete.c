@@ -158,18 +158,26 @@ static bool has_argument(const struct yaml_node *args, const char *name)
 	return false;
 }
 
+int completion_argument(struct completion *c, enum kubeadm_kind kind, const char *path,
+			const char *name, const char *value)
+{
+	const char *const pairs[] = { "name", name, "value", value, NULL };
+	const struct yaml_new item = { .pairs = pairs };
+	auto_free char *key = NULL;
+
+	if (has_argument(given(c->config, kind, path), name))
+		return 0;
+	if (c->api >= KUBEADM_V1BETA4)
+		return kubeadm_set(&c->config, c->api, kind, path, &item, c->err);
+	if (asprintf(&key, "%s.%s", path, name) < 0)
+		abort();
+	return completion_set(c, kind, key, value);
+}
+
 /* kubelet takes the address of the default route unless it is told. */
 static int add_node_ip(struct completion *c, const struct completion_node *n)
 {
-	static const char path[] = "nodeRegistration.kubeletExtraArgs";
-	const char *const pairs[] = { "name", "node-ip", "value", n->address, NULL };
-	const struct yaml_new item = { .pairs = pairs };
-
-	if (!n->address || has_argument(given(c->config, n->kind, path), "node-ip"))
-		return 0;
-	if (c->api < KUBEADM_V1BETA4)
-		return completion_set(c, n->kind, "nodeRegistration.kubeletExtraArgs.node-ip", n->address);
-	return kubeadm_set(&c->config, c->api, n->kind, path, &item, c->err);
+	return n->address ? completion_argument(c, n->kind, "nodeRegistration.kubeletExtraArgs", "node-ip", n->address) : 0;
 }
 
 static int set_socket(struct completion *c, const struct completion_node *n)

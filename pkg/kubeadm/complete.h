@@ -50,6 +50,10 @@ int completion_unset(struct completion *c, enum kubeadm_kind kind, const char *p
 int completion_add(struct completion *c, enum kubeadm_kind kind, const char *path,
 		   const char *const *values) MUST_CHECK;
 
+/* Sets an argument of a component (path of its extraArgs), unless the file has one of that name. */
+int completion_argument(struct completion *c, enum kubeadm_kind kind, const char *path,
+			const char *name, const char *value) MUST_CHECK;
+
 int completion_node(struct completion *c, const struct completion_node *n) MUST_CHECK;
 
 /* Keeps only documents of these kinds, and other groups' documents if foreign. */

@@ -104,12 +104,14 @@ static void fail(struct crew *crew, struct plan_node *n, struct err *err)
 	err_clear(err);
 }
 
-static void note_result(struct crew *crew, struct plan_node *n, enum plan_state state)
+static void note_result(struct crew *crew, struct plan_node *n, const struct plan_step *s, enum plan_state state)
 {
 	pthread_mutex_lock(&crew->lock);
 	crew->plan->changed |= state == PLAN_CHANGED;
 	crew->plan->would_change |= state == PLAN_WOULD_CHANGE;
 	n->changed |= state == PLAN_CHANGED;
+	if (state == PLAN_CHANGED && crew->phase->scope == PLAN_EVERY_NODE && !crew->phase->always)
+		strs_add(&n->done, s->title);
 	pthread_mutex_unlock(&crew->lock);
 }
 
@@ -131,7 +133,7 @@ static void run_node(struct crew *crew, struct plan_node *n)
 			return;
 		}
 		step_event(crew, n, s, state, NULL, since);
-		note_result(crew, n, state);
+		note_result(crew, n, s, state);
 	}
 }
 
@@ -224,8 +226,22 @@ static int result(struct plan *p, struct err *err)
 		return p->nfailed > 1 ? err_wrap(err, "%zu failures, first", p->nfailed) : -1;
 	}
 	if (plan_stopped(p))
-		return err_set(err, ERR_INTERRUPTED, "interrupted; the same command goes on from here");
+		return err_set(err, ERR_INTERRUPTED, p->changed ? "interrupted; the same command goes on from here" :
+			       "interrupted before anything was changed");
 	return 0;
+}
+
+static void tell_what_is_done(struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct plan_node *n = &p->nodes[i];
+		auto_free char *titles = n->done.n ? strs_join(&n->done, ", ") : NULL;
+
+		if (plan_stopped(p) && titles)
+			plan_note(p, n->name, "done before the interruption: %s", titles);
+		strs_release(&n->done);
+	}
+	plan_queue_drain(p);
 }
 
 int plan_run(struct plan *p, const struct plan_phase *const *phases, struct err *err)
@@ -241,6 +257,7 @@ int plan_run(struct plan *p, const struct plan_phase *const *phases, struct err 
 			run_phase(p, *phases);
 		p->decided |= (*phases)->decisive && !failed && p->first.msg;
 	}
+	tell_what_is_done(p);
 	plan_queue_free(TAKE(p->queue));
 	return result(p, err);
 }

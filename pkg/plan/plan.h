@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/strs.h"
 
 struct plan;
 
@@ -22,6 +23,7 @@ struct plan_node {
 	void *data;
 	struct plan *plan;
 	bool failed, changed;
+	struct strs done; /* titles of the steps that changed it: what an interrupted run tells */
 };
 
 struct plan_step {

@@ -158,10 +158,10 @@ static int wait_for_api(struct steps_run *run, struct err *err)
 	}
 	if (steps_need_quorum(run, err) < 0) {
 		err_clear(&why);
-		return err_wrap(err, "%s has a cluster, but its API does not answer", run->seed->inv->name);
+		return err_wrap(err, "%s: has a cluster, but its API does not answer", run->seed->inv->name);
 	}
 	*err = why;
-	err_wrap(err, "%s has a cluster, but its API answers neither through %s nor on that node; 'journalctl -u kubelet' there tells more",
+	err_wrap(err, "%s: has a cluster, but its API answers neither through %s nor on that node; 'journalctl -u kubelet' there tells more",
 		 run->seed->inv->name, run->inv->endpoint);
 	return steps_explain(run->seed, err);
 }

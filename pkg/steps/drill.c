@@ -296,6 +296,8 @@ static int break_and_mend(struct drill *d, struct drill_result *r, struct err *e
 	say(d, r, dm.node->inv->name, told(r->kind));
 	r->break_ms = clock_ms();
 	rc = drill_break(&dm, err);
+	if (*dm.note)
+		say(d, r, dm.node->inv->name, dm.note);
 	if (rc < 0)
 		err_wrap(err, "%s", dm.node->inv->name);
 	else

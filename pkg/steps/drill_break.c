@@ -2,6 +2,7 @@
 #include "steps/drill_break.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tmpl/tmpl.h"
 
@@ -38,7 +39,10 @@ static int run_break(struct drill_damage *dm, struct err *err)
 					.timeout_ms = COMMAND_TIMEOUT_MS };
 
 	dm->armed_ms = clock_ms();
-	return remote_check(dm->node->remote, &cmd, &res, err);
+	if (remote_check(dm->node->remote, &cmd, &res, err) < 0)
+		return -1;
+	snprintf(dm->note, sizeof(dm->note), "%.*s", (int)strcspn(buf_str(&res.out), "\n"), buf_str(&res.out));
+	return 0;
 }
 
 /* A reset, without writing anything out; the pause lets this command end before. */

@@ -24,6 +24,7 @@ cat >bin/curl <<'END'
 #!/bin/sh
 while [ $# -gt 1 ]; do shift; done
 echo "$1" >>asked
+[ ! -e moved ] || rm -f carries
 for host in $(cat reached); do
 	case $1 in https://$host:6443/*) echo 0.000312; exit 22 ;; esac
 done
@@ -47,3 +48,6 @@ keeps "one of them is enough"
 : >reached
 loses "a holder that was cut off from all others may not keep the address"
 [ "$(grep -c . asked)" = 4 ] || die "each is asked twice: $(cat asked)"
+echo 10.0.0.12 >reached
+touch moved
+loses "the address is lost while others are asked: its bonus is, too"

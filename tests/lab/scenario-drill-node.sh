@@ -34,6 +34,7 @@ must "m1 has the virtual IP" within 20 has_vip
 state() {
   lab ssh m1 'find /etc/kubernetes /etc/keepalived /etc/systemd/system -printf "%p %m %U %s %T@\n" | sort
     { iptables-save; echo; ip6tables-save; } | sed "/^#/d; s/\[[0-9:]*\]//"
+    tc qdisc show dev eth0; tc filter show dev eth0 egress
     systemctl list-units --all --plain --no-legend --type=timer,service | awk "{print \$1, \$3, \$4}" | grep -v "^\(session\|run-\|ssh@\|kubelet\|systemd-\)" | sort
     ls /run/hactl-drill 2>/dev/null; find /run/systemd/transient -name "hactl*" 2>/dev/null; pgrep -af "[h]actl-drill"'
 }
@@ -45,7 +46,10 @@ no_manifest() { ! lab ssh m1 test -e /etc/kubernetes/manifests/kube-apiserver.ya
 pings() { lab ssh m2 ping -n -c 1 -W 1 10.230.255.11; }
 is_stop() { ! runs; }
 is_api() { no_manifest; }
-is_network() { ! pings && ! lab ssh m1 ping -n -c 1 -W 1 10.230.255.12 && lab ssh m1 ping -n -c 1 -W 1 10.230.255.11; }
+# ARP passes by the firewall: m2 must not learn where the virtual IP is from a node that is cut off.
+resolves() { lab ssh m2 "ip neigh flush to $VIP; ping -n -c 1 -W 1 $VIP >/dev/null; ip neigh show to $VIP | grep -q lladdr"; }
+must "m2 learns where the virtual IP is" resolves
+is_network() { ! pings && ! resolves && ! lab ssh m1 ping -n -c 1 -W 1 10.230.255.12 && lab ssh m1 ping -n -c 1 -W 1 10.230.255.11; }
 gone() { ! lab ssh m1 test -e /run/hactl-drill; }
 
 for what in stop api network; do

@@ -26,6 +26,7 @@ state() {
     lab ssh "$n" 'find /etc/kubernetes /etc/keepalived /etc/systemd/system ! -path "*/pki/.*" -printf "%p %m %U %s %T@\n" | sort
       find /etc/kubernetes /etc/keepalived -type f | sort | xargs sha256sum
       { iptables-save; echo; ip6tables-save; } 2>/dev/null | sed "/^#/d; /CNI-/d; s/\[[0-9:]*\]//" | sort -u
+      tc qdisc show dev eth0; tc filter show dev eth0 egress
       systemctl list-unit-files --no-legend --type=service,timer | awk "{print \$1, \$2}" | grep -v "^\(session\|run-\)"
       systemctl list-units --all --plain --no-legend --type=timer | awk "{print \$1, \$3}"
       systemctl is-active keepalived kubelet containerd

@@ -60,15 +60,27 @@ answers() {
 # Shall this node keep the virtual IP when another one could have it too?  One that was cut off from all
 # others still carries it, but its API server has lost its etcd, and needs seconds to find it again: the
 # one that took over is the better one.
+#
+# keepalived does not wait for a run that takes longer than its interval: several may run at a time, and
+# what one finds out seconds after it began holds only if the address is still here then.
+has_vip() { ip -o addr show to '10.230.255.168' | grep -q .; }
 keeps_vip() {
-	ip -o addr show to '10.230.255.168' | grep -q . || return 1
+	has_vip || return 1
 	others='10.230.255.12:6443 10.230.255.13:6443'
 	[ -n "$others" ] && command -v curl >/dev/null 2>&1 || return 0
+	now
+	began=$now
 	for try in 1 2; do
 		for other in $others; do
 			# A whole request, that leaves no complaint in its log; a connection is enough.
 			case $(curl -q -ks --noproxy '*' --max-time 1 -o /dev/null -w '%{time_connect}' "https://$other/livez?exclude=etcd") in
-			*[1-9]*) return 0 ;;
+			*[1-9]*)
+				# Whoever waited for the answer was cut off until now, and may not yet have heard who took over.
+				now
+				[ $((now - began)) -lt 50 ] || sleep 0.8
+				has_vip
+				return
+				;;
 			esac
 		done
 	done

@@ -14,6 +14,7 @@
 struct thing {
 	int value, goal, applied, checked;
 	bool lazy, broken;
+	int *stop; /* set while it is worked on, as a signal would */
 };
 
 static int running, most_running;
@@ -44,6 +45,8 @@ static int apply(struct plan_node *n, struct err *err)
 	__atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
 	t->applied++;
 	t->value = t->lazy ? t->value : t->goal;
+	if (t->stop)
+		*t->stop = 1;
 	return 0;
 }
 
@@ -68,6 +71,8 @@ static void record(void *ctx, const struct plan_event *e)
 	if (e->type == PLAN_STEP)
 		strs_printf(ctx, "%s %s %s %s%s%s", e->phase, e->node ? e->node : "-", e->step,
 			    plan_state_name(e->state), e->text ? " " : "", e->text ? e->text : "");
+	else if (e->type == PLAN_NOTE)
+		strs_printf(ctx, "note %s: %s", e->node, e->text);
 }
 
 static struct plan plan_of(struct plan_node *nodes, struct thing *things, size_t n, struct strs *events)
@@ -208,6 +213,31 @@ static void a_stop_ends_the_run_before_the_next_step_but_not_the_cleanup(void **
 	assert_string_equal(events.v[0], "cleanup m1 reach running");
 }
 
+static void a_stopped_run_says_what_was_done_on_which_node(void **state)
+{
+	int stop = 0;
+	RUN(2, THINGS({ .goal = 1, .stop = &stop }, { .goal = 1 }), &every, &second);
+	(void)state;
+
+	p.stop = &stop;
+	p.parallel = 1;
+	assert_int_equal(plan_run(&p, phases, &err), -1);
+	assert_string_equal(events.v[events.n - 1], "note m1: done before the interruption: the goal");
+	assert_string_equal(err.msg, "interrupted; the same command goes on from here");
+}
+
+static void a_run_stopped_before_it_changed_anything_says_that(void **state)
+{
+	int stop = 1;
+	RUN(1, THINGS({ .goal = 1 }), &every);
+	(void)state;
+
+	p.stop = &stop;
+	assert_int_equal(plan_run(&p, phases, &err), -1);
+	assert_int_equal(events.n, 0);
+	assert_string_equal(err.msg, "interrupted before anything was changed");
+}
+
 static void a_narrow_step_lets_only_so_many_nodes_in(void **state)
 {
 	RUN(8, THINGS({ .goal = 1 }, { .goal = 1 }, { .goal = 1 }, { .goal = 1 }, { .goal = 1 }, { .goal = 1 }, { .goal = 1 }, { .goal = 1 }), &narrow);
@@ -233,6 +263,8 @@ int main(void)
 		cmocka_unit_test(a_phase_once_works_on_the_first_node_and_names_none),
 		cmocka_unit_test(after_a_decisive_failure_only_the_cleanup_goes_on),
 		cmocka_unit_test(a_stop_ends_the_run_before_the_next_step_but_not_the_cleanup),
+		cmocka_unit_test(a_stopped_run_says_what_was_done_on_which_node),
+		cmocka_unit_test(a_run_stopped_before_it_changed_anything_says_that),
 		cmocka_unit_test(a_narrow_step_lets_only_so_many_nodes_in),
 	};
 
