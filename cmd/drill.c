@@ -87,7 +87,7 @@ static int accept_wish(const void *ctx, const struct inventory *inv, struct err 
 static void say(void *ctx, const char *scenario, const char *node, const char *text)
 {
 	(void)ctx;
-	fprintf(stderr, "%s: %s: %s\n", scenario, node, text);
+	fprintf(stderr, "%s: %s%s%s\n", scenario, node ? node : "", node ? ": " : "", text);
 }
 
 static int confirm(const struct wish *w, const struct inventory *inv, struct err *err)

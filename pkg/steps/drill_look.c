@@ -13,8 +13,8 @@
 #define COMMAND_TIMEOUT_MS 10000
 /* A member that is slow once is no member that is gone. */
 #define ETCD_LOOKS 3
-/* An API server that has just started answers before it is well; a cluster just made has one. */
-#define STARTING_MS 30000
+/* An API server that has just started is not well at once; a cluster just made has one. */
+#define STARTING_MS 20000
 
 static bool is_yes(const char *text, const char *key)
 {
@@ -68,42 +68,39 @@ const char *drill_refusal(enum drill_kind kind, int members, int healthy, enum e
 	return healthy < members ? "a drill begins with all of them well" : NULL;
 }
 
-/* Counts the nodes that are well; the others are named in sick, and starting says that one of them answers. */
-static int count_healthy(struct drill *d, struct strs *sick, bool *starting)
+/* Counts the nodes that are well; the others are named in sick. */
+static int count_healthy(struct drill *d, struct strs *sick)
 {
 	int healthy = 0;
 
-	*starting = false;
 	strs_release(sick);
 	for (size_t i = 0; i < d->n; i++) {
 		auto_err struct err why = ERR_INIT;
 
-		if (drill_api_is_well(d, (int)i, &why)) {
+		if (drill_api_is_well(d, (int)i, &why))
 			healthy++;
-			continue;
-		}
-		*starting = *starting || why.kind == ERR_UNHEALTHY;
-		strs_printf(sick, "%s (%s)", d->nodes[i]->inv->name, why.msg);
+		else
+			strs_printf(sick, "%s (%s)", d->nodes[i]->inv->name, why.msg);
 	}
 	return healthy;
 }
 
-static int wait_for_starting(struct drill *d, struct strs *sick)
+static int wait_for_members(struct drill *d, enum drill_kind kind, struct strs *sick)
 {
 	struct clock_poll poll = clock_poll_start(STARTING_MS, 500);
-	bool starting;
-	int healthy;
+	int healthy = count_healthy(d, sick);
 
-	do
-		healthy = count_healthy(d, sick, &starting);
-	while (starting && steps_pause(d->run, &poll));
+	if (sick->n && d->opt.say)
+		d->opt.say(d->opt.ctx, drill_kind_name(kind), NULL, "waiting for API servers that are not well yet");
+	while (sick->n && steps_pause(d->run, &poll))
+		healthy = count_healthy(d, sick);
 	return healthy;
 }
 
 static int check_members(struct drill *d, enum drill_kind kind, struct err *err)
 {
 	auto_strs struct strs sick = STRS_INIT;
-	int healthy = wait_for_starting(d, &sick);
+	int healthy = wait_for_members(d, kind, &sick);
 	enum err_kind as;
 	const char *why = drill_refusal(kind, (int)d->n, healthy, &as);
 	auto_free char *names = NULL;
