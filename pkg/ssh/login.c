@@ -28,6 +28,7 @@ void ssh_resume(struct ssh_login *l, int64_t paused)
 	l->now.asked_ms += took;
 	l->s->deadline_ms += took;
 	l->s->heard_ms += took;
+	l->s->listened_ms += took;
 }
 
 bool ssh_login_was_slow(const struct ssh_login *l)

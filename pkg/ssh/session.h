@@ -40,6 +40,7 @@ struct ssh_session {
 	int64_t deadline_ms;      /* of the operation at hand; INT64_MAX: none */
 	unsigned long received;   /* bytes, to tell whether there were any */
 	int64_t heard_ms, asked_ms; /* when the peer was last heard, and last asked whether it lives */
+	int64_t listened_ms;      /* when this program last listened */
 	enum ssh_end end;         /* why the last wait was given up */
 	void *login;              /* login.c's, while it lasts */
 	struct buf greeting;      /* first bytes from the peer, for explaining a failed key exchange */

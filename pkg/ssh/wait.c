@@ -9,13 +9,14 @@
 #include "ssh/session.h"
 
 #define LEAVE_MS 200
+#define ABSENT_MS 1000 /* more than a wait ever takes */
 
 void ssh_start(struct ssh_session *s, int timeout_ms)
 {
 	int64_t now = clock_ms();
 
 	s->deadline_ms = timeout_ms ? now + timeout_ms : INT64_MAX;
-	s->heard_ms = s->asked_ms = now;
+	s->heard_ms = s->asked_ms = s->listened_ms = now;
 	s->end = SSH_ALIVE;
 }
 
@@ -38,6 +39,14 @@ static void ask_if_silent(struct ssh_session *s, int64_t now)
 		ssh_ask(s);
 }
 
+/* The time that this program was stopped, or had no processor, is no silence of the peer's. */
+static void forgive_absence(struct ssh_session *s, int64_t now)
+{
+	if (now - s->listened_ms > ABSENT_MS)
+		s->heard_ms += now - s->listened_ms;
+	s->listened_ms = now;
+}
+
 static enum ssh_end look(const struct ssh_session *s, int64_t now)
 {
 	if (remote_interrupted() && !s->carries)
@@ -56,6 +65,7 @@ int ssh_wait_many(struct ssh_session *s, struct pollfd *fds, size_t n, bool list
 
 	if (!listen)
 		s->heard_ms = now;
+	forgive_absence(s, now);
 	s->end = look(s, now);
 	if (s->end != SSH_ALIVE)
 		return -1;

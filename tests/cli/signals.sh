@@ -107,3 +107,16 @@ says_stopping nohup
 kill -TERM "$pid"
 ends_now nohup
 [ "$(grep -c 'stopping after' errors)" = 1 ] || die "nohup: SIGHUP counts: $(cat errors)"
+
+# ---- a hactl that was stopped for a while takes its own absence for no silence of the node's
+kill -CONT "$sshd"
+printf 'Host *\n  ServerAliveInterval 1\n  ServerAliveCountMax 3\n' >alive
+sed "s|^ssh: {|&config: alive, |" hactl.yaml >alive.yaml
+"$HACTL" exec --no-sudo -c alive.yaml m1 -- 'sleep 6; echo out' >out 2>errors &
+pid=$!
+sleep 1
+kill -STOP "$pid"
+sleep 4
+kill -CONT "$pid"
+wait "$pid" || die "it ends with $?: $(cat errors)"
+[ "$(cat out)" = 'm1: out' ] || die "stopped and continued: $(cat out)"
