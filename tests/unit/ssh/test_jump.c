@@ -408,7 +408,7 @@ static void dead_nodes_hold_up_no_others(void **state)
 		pthread_join(dead[i], NULL);
 	remote_interrupt(false);
 	after = count_in_log(&bastion, "Accepted publickey") - before;
-	assert_in_range(after, 2, 2 * DEAD + 2);
+	assert_in_range(after, 1, 2 * DEAD + 2); /* 1: the living were done before the dead were tried */
 	hole_close(&hole);
 }
 
