@@ -1,5 +1,5 @@
 # hactl.  make, make check, make install DESTDIR=... PREFIX=...
-# V=1 shows commands, SAN=1 builds with sanitizers, WERROR=1 stops at warnings.
+# V=1 shows commands, SAN=1 builds with sanitizers, TSAN=1 with ThreadSanitizer, WERROR=1 stops at warnings.
 # CC, CFLAGS, CPPFLAGS and LDFLAGS are the caller's.
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -14,7 +14,7 @@ PKG_LIBS := $(shell pkg-config --libs $(filter-out libcurl,$(PKGS))) -lpthread -
 TEST_LIBS := $(shell pkg-config --libs cmocka)
 endif
 
-B := build$(if $(SAN),-san)
+B := build$(if $(SAN),-san)$(if $(TSAN),-tsan)
 SRC := $(wildcard pkg/*/*.c)
 CMD := $(wildcard cmd/*.c)
 TMPL := $(filter-out templates/embed.sh,$(wildcard templates/*.*))
@@ -33,6 +33,9 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
 ifdef SAN
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover -fno-omit-frame-pointer
+endif
+ifdef TSAN
+SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
 endif
 override CFLAGS += -std=gnu11 $(WARN) $(SANFLAGS) $(if $(WERROR),-Werror) $(PKG_CFLAGS)
 override CPPFLAGS += -Ipkg -Icmd -MMD -MP -DHACTL_VERSION='"$(VERSION)"'
@@ -106,6 +109,19 @@ check-cli: $(B)/hactl
 
 check-san:
 	$(Q)$(MAKE) SAN=1 check
+
+# What runs in threads, with ThreadSanitizer: the pool, bootstraps of hosts that are not there, SSH to real sshds.
+THREADED := plan/test_plan plan/test_pool remote/test_fake remote/test_log steps/test_bootstrap steps/test_half_joined \
+	probe/test_watch kube/test_tunnel ssh/test_connect ssh/test_exec ssh/test_jump ssh/test_tunnel ssh/test_ways_in
+check-tsan:
+	$(Q)$(MAKE) TSAN=1 $(THREADED:%=build-tsan/tests/unit/%)
+	$(Q)printf '%s\n' $(THREADED:%=build-tsan/tests/unit/%) | TSAN_OPTIONS=halt_on_error=1 xargs -P 2 -n 1 tests/unit.sh
+
+# The same, and those that read what comes from outside, under valgrind.
+GRINDED := plan/test_plan plan/test_pool remote/test_run remote/test_files steps/test_bootstrap steps/test_half_joined ssh/test_exec
+check-valgrind: $(GRINDED:%=$(B)/tests/unit/%)
+	$(Q)for t in $^; do valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect --trace-children=no $$t \
+	>$$t.log 2>&1 || { cat $$t.log; exit 1; }; echo "  ok $$t"; done
 
 # These install what they need ($(NEEDS_DEPS)); then make starts anew, and only then looks for libraries.
 deps:

@@ -101,6 +101,19 @@ static void risk_keepalived(struct status *st)
 		strs_printf(&st->risks, "the VIP: keepalived runs on %s alone, nobody would take over", last);
 }
 
+/* A node that was taken out of hactl.yaml, but not out of the cluster. */
+static void risk_strangers(struct status *st)
+{
+	for (size_t i = 0; i < st->listed.n; i++) {
+		const struct kube_node *k = &st->listed.v[i];
+
+		if (k->control_plane && !inventory_node(st->inv, k->name))
+			strs_printf(&st->risks, "%s: is a control-plane node that %s does not name: nobody looks after it%s", k->name, st->inv->path,
+				    steps_uses_keepalived(st->run) ?
+				    ", and a keepalived that hactl wrote there once may take the VIP; 'systemctl disable --now keepalived' on it when it has left" : "");
+	}
+}
+
 static void risk_haproxy(struct status *st)
 {
 	for (size_t i = 0; i < st->n; i++) {
@@ -226,6 +239,7 @@ void status_judge_risks(struct status *st)
 		risk_keepalived(st);
 	if (steps_uses_haproxy(st->run))
 		risk_haproxy(st);
+	risk_strangers(st);
 	risk_kubelets(st);
 	risk_hosts(st);
 	risk_workers(st);

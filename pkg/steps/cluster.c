@@ -220,6 +220,18 @@ static bool is_trusted(const struct plan_node *p)
 	return !steps_node(p)->run->untrusted;
 }
 
+/* Nodes that were taken out of hactl.yaml, but not out of the cluster: keepalived there has the peers of then. */
+static void warn_of_strangers(struct steps_run *run)
+{
+	for (size_t i = 0; i < run->members.n; i++) {
+		const struct kube_node *k = &run->members.v[i];
+
+		if (k->control_plane && !inventory_node(run->inv, k->name))
+			plan_warn(&run->plan, NULL, "%s is a control-plane node of the cluster, but not of %s: name it there, or take it out ('kubectl delete node %s', 'kubeadm reset' and 'systemctl disable --now keepalived' on it)",
+				  k->name, run->inv->path, k->name);
+	}
+}
+
 static int look_for_cluster(struct plan_node *p, bool *done, struct err *err)
 {
 	struct steps_run *run = steps_node(p)->run;
@@ -241,6 +253,7 @@ static int look_for_cluster(struct plan_node *p, bool *done, struct err *err)
 	if (check_endpoint(run, err) < 0 || wait_for_api(run, err) < 0)
 		return -1;
 	run->cluster_known = true;
+	warn_of_strangers(run);
 	return 0;
 }
 

@@ -296,6 +296,20 @@ static void serial_numbers_that_say_nothing_and_single_neighbours_are_no_risk(vo
 	end(c);
 }
 
+static void a_control_plane_node_that_nobody_looks_after_is_named(void **state)
+{
+	struct cluster *c = healthy(3);
+	struct kube_node all[] = { c->listed[0], { .name = (char *)"m9", .control_plane = true }, { .name = (char *)"w9" } };
+
+	(void)state;
+	c->st.listed = (struct kube_nodes){ all, 3 };
+	status_judge(&c->st);
+	c->st.listed = (struct kube_nodes){ NULL, 0 };
+	assert_said(&c->st.problems, NULL);
+	assert_said(&c->st.risks, "m9: is a control-plane node that hactl.yaml does not name", NULL);
+	end(c);
+}
+
 static void a_foreign_balancer_is_named_as_one_point_that_everything_goes_through(void **state)
 {
 	struct cluster *c = healthy(3);
@@ -343,6 +357,7 @@ int main(void)
 		cmocka_unit_test(services_that_stand_still_are_problems),
 		cmocka_unit_test(certificates_that_ended_are_problems_those_that_will_are_risks),
 		cmocka_unit_test(single_points_of_failure_are_named),
+		cmocka_unit_test(a_control_plane_node_that_nobody_looks_after_is_named),
 		cmocka_unit_test(serial_numbers_that_say_nothing_and_single_neighbours_are_no_risk),
 		cmocka_unit_test(a_foreign_balancer_is_named_as_one_point_that_everything_goes_through),
 		cmocka_unit_test(without_a_cluster_and_without_an_answer_that_is_all_that_is_said),
