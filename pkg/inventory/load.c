@@ -50,7 +50,7 @@ static int read_nodes(struct inv_reader *r, const struct yaml_node *root, struct
 		      struct err *err)
 {
 	const struct yaml_node *lists[] = { yaml_find(root, "controlPlane"), yaml_find(root, "workers") };
-	size_t n[2];
+	size_t n[2], before;
 
 	if (inv_count(r, lists[0], "controlPlane", "nodes: - {name: m1, address: 192.0.2.11}", &n[0], err) < 0 ||
 	    inv_count(r, lists[1], "workers", "nodes: - {name: w1, address: 192.0.2.21}", &n[1], err) < 0)
@@ -64,15 +64,16 @@ static int read_nodes(struct inv_reader *r, const struct yaml_node *root, struct
 	if (!inv->nodes)
 		abort();
 	inv->ncontrol_plane = n[0];
+	before = r->errors.n;
 	for (int l = 0; l < 2; l++)
 		for (const struct yaml_node *y = n[l] ? lists[l]->child : NULL; y; y = y->next) {
 			struct inv_node *node = &inv->nodes[inv->nnodes++];
 
 			node->control_plane = l == 0;
 			if (read_node(r, y, &inv->ssh, node, err) < 0)
-				return -1;
+				inv_keep_error(r, err);
 		}
-	return 0;
+	return r->errors.n == before ? 0 : err_set(err, ERR_CONFIG, "%s", r->errors.v[before]);
 }
 
 /* Where the file says a key of the i-th node, or the node itself. */
@@ -273,6 +274,20 @@ static void add_warnings(const struct inv_reader *r, const struct yaml_node *roo
 			     "API is gone; use a balancer's address or vip.provider: keepalived");
 }
 
+enum { ERRORS_MAX = 20 };
+
+/* One below the other. */
+static int all_errors(const struct inv_reader *r, struct err *err)
+{
+	auto_buf struct buf text = BUF_INIT;
+
+	for (size_t i = 0; i < r->errors.n && i < ERRORS_MAX; i++)
+		buf_printf(&text, "%s%s", i ? "\n" : "", r->errors.v[i]);
+	if (r->errors.n > ERRORS_MAX)
+		buf_printf(&text, "\nand %zu errors more", r->errors.n - ERRORS_MAX);
+	return err_set(err, ERR_CONFIG, "%s", buf_str(&text));
+}
+
 static int read_cluster(struct inv_reader *r, struct inventory *inv, struct err *err)
 {
 	const struct yaml_node *root = yaml_count(r->stream) ? yaml_root(r->stream, 0) : NULL;
@@ -284,12 +299,21 @@ static int read_cluster(struct inv_reader *r, struct inventory *inv, struct err 
 		return yaml_error(r->stream, yaml_root(r->stream, 1), err,
 				  "a second document: the file describes one cluster");
 	inv_defaults(inv_root_keys, inv);
-	if (inv_read_map(r, root, inv_root_keys, inv, err) < 0 ||
-	    check_password(r, root, &inv->ssh, err) < 0)
+	if (inv_read_map(r, root, inv_root_keys, inv, err) < 0) {
+		inv_keep_error(r, err);
+		if (root->type == YAML_MAP && !yaml_is_null(yaml_find(root, "controlPlane")) && read_nodes(r, root, inv, err) < 0)
+			inv_keep_error(r, err);
+		return all_errors(r, err);
+	}
+	if (check_password(r, root, &inv->ssh, err) < 0)
 		return -1;
 	split_endpoint(r, inv);
 	complete_version(r, inv);
-	if (read_nodes(r, root, inv, err) < 0 || split_vip(r, root, inv, err) < 0 || check_unique(r, root, inv, err) < 0 ||
+	if (read_nodes(r, root, inv, err) < 0) {
+		inv_keep_error(r, err);
+		return all_errors(r, err);
+	}
+	if (split_vip(r, root, inv, err) < 0 || check_unique(r, root, inv, err) < 0 ||
 	    check_endpoint(r, root, inv, err) < 0 || check_vip(r, root, inv, err) < 0 ||
 	    check_vrrp(r, root, inv, err) < 0)
 		return -1;
@@ -303,6 +327,7 @@ static void free_reader(struct inv_reader *r)
 		return;
 	yaml_stream_free(r->stream);
 	strs_release(&r->strings);
+	strs_release(&r->errors);
 	free(r);
 }
 

@@ -40,22 +40,32 @@ static int unknown_key(const struct inv_reader *r, const struct yaml_node *key,
 	return yaml_error(r->stream, key, err, "unknown key '%s': allowed here are %s", key->value, all);
 }
 
-static int check_map(const struct inv_reader *r, const struct yaml_node *map,
-		     const struct inv_key *keys, struct err *err)
+void inv_keep_error(struct inv_reader *r, struct err *err)
 {
-	auto_strs struct strs names = STRS_INIT;
-	auto_free char *all = NULL;
+	if (!strs_has(&r->errors, err->msg)) /* a map's first error is handed on by the maps around it */
+		strs_add(&r->errors, err->msg);
+	err_clear(err);
+}
+
+static bool is_known(const struct yaml_node *key, const struct inv_key *keys)
+{
+	return key->value && find_key(keys, key->value);
+}
+
+static void check_map(struct inv_reader *r, const struct yaml_node *map, const struct inv_key *keys)
+{
+	auto_err struct err err = ERR_INIT;
 
 	for (const struct yaml_node *n = map->child; n; n = n->next)
-		if (!n->key->value || !find_key(keys, n->key->value))
-			return n->key->value ? unknown_key(r, n->key, keys, err) :
-			       yaml_error(r->stream, n->key, err, "a key must be a word");
+		if (!is_known(n->key, keys) &&
+		    (n->key->value ? unknown_key(r, n->key, keys, &err) :
+				     yaml_error(r->stream, n->key, &err, "a key must be a word")) < 0)
+			inv_keep_error(r, &err);
 	for (const struct inv_key *k = keys; k->type; k++)
-		if (k->required && yaml_is_null(yaml_find(map, k->name)))
-			return yaml_error(r->stream, map, err, "key '%s' is missing%s%s%s%s", k->name,
-					  k->example ? ": for example " : "", k->example ? k->name : "",
-					  k->example ? ": " : "", k->example ? k->example : "");
-	return 0;
+		if (k->required && yaml_is_null(yaml_find(map, k->name)) &&
+		    yaml_error(r->stream, map, &err, "key '%s' is missing%s%s%s%s", k->name, k->example ? ": for example " : "",
+			       k->example ? k->name : "", k->example ? ": " : "", k->example ? k->example : "") < 0)
+			inv_keep_error(r, &err);
 }
 
 static const char *keep(struct inv_reader *r, const char *s)
@@ -320,6 +330,8 @@ static int read_value(struct inv_reader *r, const struct yaml_node *n, const str
 int inv_read_map(struct inv_reader *r, const struct yaml_node *map, const struct inv_key *keys,
 		 void *base, struct err *err)
 {
+	size_t before = r->errors.n;
+
 	if (map->type != YAML_MAP) {
 		auto_strs struct strs names = STRS_INIT;
 		auto_free char *all = NULL;
@@ -330,13 +342,12 @@ int inv_read_map(struct inv_reader *r, const struct yaml_node *map, const struct
 				  map->key && map->key->value ? map->key->value : "",
 				  map->key && map->key->value ? " " : "this ", all);
 	}
-	if (check_map(r, map, keys, err) < 0)
-		return -1;
+	check_map(r, map, keys);
 	for (const struct yaml_node *n = map->child; n; n = n->next)
-		if (!yaml_is_null(n) &&
+		if (!yaml_is_null(n) && is_known(n->key, keys) &&
 		    read_value(r, n, find_key(keys, n->key->value), base, err) < 0)
-			return -1;
-	return 0;
+			inv_keep_error(r, err);
+	return r->errors.n == before ? 0 : err_set(err, ERR_CONFIG, "%s", r->errors.v[before]);
 }
 
 void inv_defaults(const struct inv_key *keys, void *base)

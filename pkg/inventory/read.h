@@ -10,13 +10,17 @@ struct inv_reader {
 	const char *path; /* of the file, or "-" */
 	struct yaml_stream *stream;
 	struct strs strings; /* made while reading; the rest is the stream's */
+	struct strs errors;  /* so far; each map and each node is read to its end */
 };
+
+/* Takes err over; reading goes on. */
+void inv_keep_error(struct inv_reader *r, struct err *err);
 
 /* Lists are longer than this by mistake only. */
 enum { INV_ITEMS_MAX = 1000 };
 
 /* Reads a map into base; keys of type INV_NODES are only known, not read.  What the map leaves
- * out stays as it is. */
+ * out stays as it is.  On failure err is the first of the errors that were kept. */
 int inv_read_map(struct inv_reader *r, const struct yaml_node *map, const struct inv_key *keys,
 		 void *base, struct err *err) MUST_CHECK;
 
