@@ -219,7 +219,7 @@ const struct cli_cmd cmd_drill = {
 		"says for how long in all, while the thing was broken and after it was mended; the exit status is 7 when "
 		"a scenario is over the budget, or when it leaves the virtual IP with several nodes or none.\n\n"
 		"A drill is refused when etcd would lose its quorum (status 9; members that hactl.yaml does not name count too) "
-		"and when something is broken already.  "
+		"and when something is broken already; an API server that is not well yet is given 20 seconds.  "
 		"Each thing that is broken mends itself, by a timer on the node, also when hactl is killed.",
 	.examples = "hactl drill --report drill.html\nhactl drill --scenario api --budget 1500ms --yes",
 	.group = "Running a cluster",

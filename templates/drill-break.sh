@@ -93,6 +93,7 @@ N
 silence_tc() {   # silence_tc INTERFACE NUMBER
 	made=yes
 	! tc qdisc show dev "$1" | grep -q clsact || made=no
+	! tc filter show dev "$1" egress pref 1 | grep -q . || return 1 # somebody else's
 	echo "$1 $made" >>"$dir/tc"
 	[ $made = no ] || tc qdisc add dev "$1" clsact || return 1
 	tc filter add dev "$1" egress pref 1 protocol arp bpf da bytecode "4,32 0 0 28,21 0 1 $2,6 0 0 2,6 0 0 4294967295"

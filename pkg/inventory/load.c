@@ -66,14 +66,14 @@ static int read_nodes(struct inv_reader *r, const struct yaml_node *root, struct
 	inv->ncontrol_plane = n[0];
 	before = r->errors.n;
 	for (int l = 0; l < 2; l++)
-		for (const struct yaml_node *y = n[l] ? lists[l]->child : NULL; y; y = y->next) {
+		for (const struct yaml_node *y = n[l] ? lists[l]->child : NULL; y && r->errors.n < INV_ERRORS_MAX; y = y->next) {
 			struct inv_node *node = &inv->nodes[inv->nnodes++];
 
 			node->control_plane = l == 0;
 			if (read_node(r, y, &inv->ssh, node, err) < 0)
 				inv_keep_error(r, err);
 		}
-	return r->errors.n == before ? 0 : err_set(err, ERR_CONFIG, "%s", r->errors.v[before]);
+	return inv_errors_since(r, before, err);
 }
 
 /* Where the file says a key of the i-th node, or the node itself. */
@@ -274,17 +274,15 @@ static void add_warnings(const struct inv_reader *r, const struct yaml_node *roo
 			     "API is gone; use a balancer's address or vip.provider: keepalived");
 }
 
-enum { ERRORS_MAX = 20 };
-
 /* One below the other. */
 static int all_errors(const struct inv_reader *r, struct err *err)
 {
 	auto_buf struct buf text = BUF_INIT;
 
-	for (size_t i = 0; i < r->errors.n && i < ERRORS_MAX; i++)
+	for (size_t i = 0; i < r->errors.n; i++)
 		buf_printf(&text, "%s%s", i ? "\n" : "", r->errors.v[i]);
-	if (r->errors.n > ERRORS_MAX)
-		buf_printf(&text, "\nand %zu errors more", r->errors.n - ERRORS_MAX);
+	if (r->errors.n == INV_ERRORS_MAX)
+		buf_puts(&text, "\nthere may be more: reading ended here");
 	return err_set(err, ERR_CONFIG, "%s", buf_str(&text));
 }
 

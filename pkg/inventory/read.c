@@ -42,9 +42,19 @@ static int unknown_key(const struct inv_reader *r, const struct yaml_node *key,
 
 void inv_keep_error(struct inv_reader *r, struct err *err)
 {
-	if (!strs_has(&r->errors, err->msg)) /* a map's first error is handed on by the maps around it */
+	/* a map's first error is handed on by the maps around it */
+	if (r->errors.n < INV_ERRORS_MAX && !strs_has(&r->errors, err->msg))
 		strs_add(&r->errors, err->msg);
 	err_clear(err);
+}
+
+int inv_errors_since(const struct inv_reader *r, size_t before, struct err *err)
+{
+	size_t n = r->errors.n;
+
+	if (n < INV_ERRORS_MAX && n == before)
+		return 0;
+	return err_set(err, ERR_CONFIG, "%s", r->errors.v[before < n ? before : n - 1]);
 }
 
 static bool is_known(const struct yaml_node *key, const struct inv_key *keys)
@@ -56,7 +66,7 @@ static void check_map(struct inv_reader *r, const struct yaml_node *map, const s
 {
 	auto_err struct err err = ERR_INIT;
 
-	for (const struct yaml_node *n = map->child; n; n = n->next)
+	for (const struct yaml_node *n = map->child; n && r->errors.n < INV_ERRORS_MAX; n = n->next)
 		if (!is_known(n->key, keys) &&
 		    (n->key->value ? unknown_key(r, n->key, keys, &err) :
 				     yaml_error(r->stream, n->key, &err, "a key must be a word")) < 0)
@@ -343,11 +353,11 @@ int inv_read_map(struct inv_reader *r, const struct yaml_node *map, const struct
 				  map->key && map->key->value ? " " : "this ", all);
 	}
 	check_map(r, map, keys);
-	for (const struct yaml_node *n = map->child; n; n = n->next)
+	for (const struct yaml_node *n = map->child; n && r->errors.n < INV_ERRORS_MAX; n = n->next)
 		if (!yaml_is_null(n) && is_known(n->key, keys) &&
 		    read_value(r, n, find_key(keys, n->key->value), base, err) < 0)
 			inv_keep_error(r, err);
-	return r->errors.n == before ? 0 : err_set(err, ERR_CONFIG, "%s", r->errors.v[before]);
+	return inv_errors_since(r, before, err);
 }
 
 void inv_defaults(const struct inv_key *keys, void *base)

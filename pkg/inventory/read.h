@@ -13,8 +13,12 @@ struct inv_reader {
 	struct strs errors;  /* so far; each map and each node is read to its end */
 };
 
-/* Takes err over; reading goes on. */
+enum { INV_ERRORS_MAX = 20 };
+
+/* Takes err over; reading goes on, until there are INV_ERRORS_MAX. */
 void inv_keep_error(struct inv_reader *r, struct err *err);
+/* 0, or -1 with the first error that was kept since there were so many. */
+int inv_errors_since(const struct inv_reader *r, size_t before, struct err *err) MUST_CHECK;
 
 /* Lists are longer than this by mistake only. */
 enum { INV_ITEMS_MAX = 1000 };

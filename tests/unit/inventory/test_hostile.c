@@ -157,9 +157,40 @@ static void every_key_refuses_them_or_is_not_hurt(void **state)
 	json_decref(config);
 }
 
+static size_t count(const char *text, const char *word)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, word)); text++)
+		n++;
+	return n;
+}
+
+/* Each is compared with those before, and each asks what was meant: reading must end after some. */
+static void a_file_of_errors_is_not_read_to_its_end(void **state)
+{
+	auto_buf struct buf text = BUF_INIT;
+	auto_err struct err err = ERR_INIT;
+	struct inventory inv;
+
+	(void)state;
+	buf_puts(&text, "apiVersion: hactl/v1\nkind: Cluster\nendpoint: 10.0.0.9:6443\ncontrolPlane:\n");
+	for (int i = 0; i < 900; i++)
+		buf_puts(&text, "- {adress: x}\n");
+	for (int i = 0; i < 80000; i++)
+		buf_printf(&text, "k%d: 1\n", i);
+	assert_int_equal(inventory_parse("f", buf_str(&text), text.len, &inv, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_int_equal(count(err.msg, "unknown key"), 20);
+	assert_non_null(strstr(err.msg, "there may be more"));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_key_refuses_them_or_is_not_hurt) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_key_refuses_them_or_is_not_hurt),
+		cmocka_unit_test(a_file_of_errors_is_not_read_to_its_end),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

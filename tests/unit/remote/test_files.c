@@ -209,8 +209,10 @@ static void a_directory_may_be_a_link_to_another_file_system(void **state)
 	const struct remote_file files[] = { { a, "1", 1, 0600 }, { b, "2", 1, 0600 }, { c, "3", 1, 0600 } };
 	char command[100];
 
-	if (!mkdtemp(elsewhere))
+	if (!mkdtemp(elsewhere)) {
+		print_message("NOT TESTED: there is no other file system at /dev/shm\n");
 		skip();
+	}
 	assert_int_equal(symlink(elsewhere, link), 0);
 	assert_int_equal(file_write(b, "0", 1, 0600, &w->err), 0);
 	assert_int_equal(remote_put(w->here, files, 3, NULL, &w->err), 0);
