@@ -15,7 +15,7 @@
 #define ANSWER_MAX (32 * 1024 * 1024)
 #define CONNECT_MS 5000
 #define TOTAL_MS 15000
-#define RETRY_MS 10000
+#define RETRY_MS 30000 /* an API server that starts, or the VIP on its way to another */
 
 struct kube {
 	CURL *curl;
@@ -24,6 +24,9 @@ struct kube {
 	bool tunnel;        /* the direct way failed once and dial did not */
 	bool tunnel_only;
 	int dialled, placeholder; /* sockets of the request that goes through the tunnel */
+	bool answered;      /* some request was, so that the server is the right one */
+	bool lost;          /* the last one was not: no connection, or no answer on it */
+	const int *stop;    /* of kube_stop_when, or NULL */
 	char *to_host;      /* of kube_connect_to, or NULL */
 	int to_port;
 	char *trust, *where; /* for messages */
@@ -251,8 +254,10 @@ static int finish(struct kube *k, CURLcode code, struct transfer *t, struct kube
 	};
 	long status = 0;
 
+	k->lost = transfer_lost(t, code);
 	if (code != CURLE_OK)
 		return transfer_failed(k->curl, t, code, &words, err);
+	k->answered = true;
 	curl_easy_getinfo(k->curl, CURLINFO_RESPONSE_CODE, &status);
 	a->status = (int)status;
 	buf_wipe(&a->body);
@@ -280,6 +285,7 @@ static int through_tunnel(struct kube *k, const struct kube_request *q, int time
 
 	if (k->dial.dial(k->dial.ctx, target_host(k), target_port(k), &k->dialled, err) < 0) {
 		err->kind = ERR_CONNECT;
+		k->lost = true;
 		return err_wrap(err, "%s: cannot connect through the tunnel", k->where);
 	}
 	k->tunnel = true;
@@ -380,6 +386,26 @@ bool kube_passing(int status)
 	return status == 409 || status == 429 || status == 500 || (status >= 502 && status <= 504);
 }
 
+bool kube_may_return(const struct kube *k)
+{
+	return k->answered && k->lost;
+}
+
+void kube_stop_when(struct kube *k, const int *stop)
+{
+	k->stop = stop;
+}
+
+struct clock_poll kube_patience(void)
+{
+	return clock_poll_start(RETRY_MS, 1000);
+}
+
+bool kube_pause(const struct kube *k, struct clock_poll *poll)
+{
+	return !(k->stop && __atomic_load_n(k->stop, __ATOMIC_RELAXED)) && clock_poll_pause(poll);
+}
+
 char *kube_path(const char *prefix, const char *name)
 {
 	char *encoded = curl_easy_escape(NULL, name, 0), *path;
@@ -393,13 +419,14 @@ char *kube_path(const char *prefix, const char *name)
 int kube_send_patiently(struct kube *k, const struct kube_request *q, struct kube_answer *a,
 			  int *tries, struct err *err)
 {
-	struct clock_poll poll = clock_poll_start(RETRY_MS, 1000);
+	struct clock_poll poll = kube_patience();
 
-	*tries = 0;
-	do {
-		++*tries;
-		if (kube_request(k, q, a, err) < 0)
-			return -1;
-	} while (a->status != 409 && kube_passing(a->status) && clock_poll_pause(&poll));
-	return 0;
+	for (*tries = 1;; ++*tries) {
+		int rc = kube_request(k, q, a, err);
+		bool again = rc < 0 ? kube_may_return(k) : a->status != 409 && kube_passing(a->status);
+
+		if (!again || !kube_pause(k, &poll))
+			return rc;
+		err_clear(err);
+	}
 }

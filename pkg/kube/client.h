@@ -50,10 +50,18 @@ json_t *kube_parse(struct kube *k, const struct kube_request *q, const struct ku
  * leader, a server that is busy or just starting. */
 bool kube_passing(int status);
 
+/* The same after a request that got no answer: has this server answered before, and was only the
+ * connection lost?  Then the VIP moved, or the API server is started again. */
+bool kube_may_return(const struct kube *k);
+
+/* How long such a server is waited for, and one pause of it; false: no longer, or the run ends. */
+struct clock_poll kube_patience(void);
+bool kube_pause(const struct kube *k, struct clock_poll *poll);
+
 /* "/api/v1/nodes/" "m1" -> "/api/v1/nodes/m1", name percent-encoded.  Caller frees. */
 char *kube_path(const char *prefix, const char *name);
 
-/* Sends q until the server is able to answer it. */
+/* Sends q until the server is able to answer it; q may have been carried out by a try that failed. */
 int kube_send_patiently(struct kube *k, const struct kube_request *q, struct kube_answer *a, int *tries,
 			struct err *err) MUST_CHECK;
 

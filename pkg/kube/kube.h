@@ -41,6 +41,10 @@ const struct buf *kube_ca(const struct kube *k);
  * server's name all the same; NULL, 0 undoes it. */
 void kube_connect_to(struct kube *k, const char *host, int port);
 
+/* What changes something waits half a minute for a server that has answered before: while the VIP
+ * moves, etcd chooses a leader, or the API server is started again; or until *stop is set. */
+void kube_stop_when(struct kube *k, const int *stop);
+
 /* GET /livez (or /healthz on servers without): 0 when it answers ok within timeout_ms. */
 int kube_healthy(struct kube *k, int timeout_ms, struct err *err) MUST_CHECK;
 

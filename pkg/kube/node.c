@@ -5,7 +5,6 @@
 #include "kube/client.h"
 
 #define PAGE 500      /* nodes of one answer: about 6.5 KB each */
-#define RETRY_MS 10000
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -178,8 +177,10 @@ static json_t *get_node(struct kube *k, const char *path, bool *again, struct er
 	const struct kube_request q = { .method = "GET", .path = path };
 	auto_answer struct kube_answer a = { 0 };
 
-	if (kube_request(k, &q, &a, err) < 0)
+	if (kube_request(k, &q, &a, err) < 0) {
+		*again = kube_may_return(k);
 		return NULL;
+	}
 	if (a.status == 200)
 		return kube_parse(k, &q, &a, err);
 	*again = kube_passing(a.status);
@@ -210,8 +211,10 @@ static int patch_node(struct kube *k, const char *path, const json_t *node, json
 		.body = body, .len = strlen(body),
 	};
 
-	if (kube_request(k, &q, &a, err) < 0)
+	if (kube_request(k, &q, &a, err) < 0) {
+		*again = kube_may_return(k);
 		return -1;
+	}
 	if (a.status == 200)
 		return 0;
 	*again = kube_passing(a.status);
@@ -234,16 +237,18 @@ static int change_node(struct kube *k, const char *name, edit_node *edit, const 
 		       bool *changed, struct err *err)
 {
 	auto_free char *path = kube_path("/api/v1/nodes/", name);
-	struct clock_poll poll = clock_poll_start(RETRY_MS, 1000);
+	struct clock_poll poll = kube_patience();
 
-	for (;;) {
-		bool again = false, did;
+	for (bool tried = false;;) {
+		bool again = false, did = false;
+		int rc = change_once(k, path, edit, wanted, &did, &again, err);
 
-		if (change_once(k, path, edit, wanted, &did, &again, err) == 0) {
-			*changed = did;
+		tried |= did; /* a try without an answer may have done it */
+		if (rc == 0) {
+			*changed = tried;
 			return 0;
 		}
-		if (!again || !clock_poll_pause(&poll))
+		if (!again || !kube_pause(k, &poll))
 			return -1;
 		err_clear(err);
 	}

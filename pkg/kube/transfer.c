@@ -134,6 +134,30 @@ static bool bad_signature(const char *text)
 	return strstr(text, " routines::") && !strstr(text, ":SSL routines::");
 }
 
+/* TLS 1.3 tells it with the first bytes that are read, after the handshake. */
+static bool refused_by_alert(const struct transfer *t, CURLcode code)
+{
+	return code == CURLE_RECV_ERROR && strstr(t->text, " alert ");
+}
+
+bool transfer_lost(const struct transfer *t, CURLcode code)
+{
+	switch (code) {
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_OPERATION_TIMEDOUT:
+	case CURLE_GOT_NOTHING:
+	case CURLE_SEND_ERROR:
+	case CURLE_PARTIAL_FILE:
+		return true;
+	case CURLE_RECV_ERROR:
+		return !refused_by_alert(t, code);
+	case CURLE_SSL_CONNECT_ERROR: /* hung up on in the handshake: a server that ends, or begins */
+		return !strstr(t->text, " routines::") && !strstr(t->text, " alert ");
+	default:
+		return false;
+	}
+}
+
 int transfer_failed(CURL *c, const struct transfer *t, CURLcode code,
 		    const struct transfer_words *w, struct err *err)
 {
@@ -142,8 +166,7 @@ int transfer_failed(CURL *c, const struct transfer *t, CURLcode code,
 	if (t->too_big)
 		return err_set(err, ERR_FAILED, "%s: the answer is larger than %zu bytes", w->where,
 			       t->max);
-	/* TLS 1.3 tells it with the first bytes that are read, after the handshake. */
-	if (w->login && code == CURLE_RECV_ERROR && strstr(text, " alert "))
+	if (w->login && refused_by_alert(t, code))
 		return err_set(err, ERR_CONNECT, "%s: the server refuses the client certificate of "
 			       "'%s': %s", w->where, w->login, text);
 	switch (code) {

@@ -21,6 +21,9 @@ void transfer_setup(CURL *c, struct transfer *t, const char *url);
 void transfer_release(struct transfer *t); /* wipes */
 #define auto_transfer AUTO(transfer_release)
 
+/* Was it only the connection that failed, not what stands behind it? */
+bool transfer_lost(const struct transfer *t, CURLcode code);
+
 /* CURLcode as an err of kind ERR_CONNECT.  where: what was spoken to; trust: whose CA
  * certificates the server's was checked with; name: the name it was checked for when it
  * is an API server, else NULL; login: the file whose client certificate was shown, or NULL. */

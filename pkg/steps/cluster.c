@@ -57,7 +57,10 @@ int steps_open_api(struct steps_run *run, struct err *err)
 		return err_set(err, ERR_FAILED, "%s is not there; 'hactl init' makes it", ADMIN_CONF);
 	run->api = kube_open(ADMIN_CONF, buf_str(&run->admin_conf), run->admin_conf.len,
 			     &(struct kube_dial){ dial, run }, err);
-	return run->api ? 0 : -1;
+	if (!run->api)
+		return -1;
+	kube_stop_when(run->api, run->plan.stop);
+	return 0;
 }
 
 static void mark_members(struct steps_run *run)

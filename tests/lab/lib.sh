@@ -27,7 +27,12 @@ finish() {
 
 pass() { passed=$((passed + 1)); echo "ok    $*"; }
 fail() { failed=$((failed + 1)); echo "FAIL  $*"; }
-shown() { sed 's/^/      | /' | tail -40; }
+# The end first: it says what is wrong, and who keeps only a part of a log keeps its beginning.
+shown() {
+  tail -40 >"$W/shown"
+  tail -8 "$W/shown" | sed 's/^/      | /'
+  [ "$(wc -l <"$W/shown")" -le 8 ] || { echo '      (before that)'; head -n -8 "$W/shown" | sed 's/^/      | /'; }
+}
 
 # holds SENTENCE CMD...: CMD exits 0. What it said is in $W/said when it has ended.
 holds() {

@@ -207,6 +207,64 @@ static void a_conflict_with_another_writer_is_tried_again(void **state)
 					  "\"metadata\":{\"resourceVersion\":\"42\"}}");
 }
 
+/* libcurl itself tries once more on a connection that it had used before. */
+static void a_connection_that_is_lost_on_the_way_is_tried_again(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	bool changed = false;
+
+	(void)state;
+	server.answers[0] = server.answers[3] = server_json("200 OK", tainted);
+	server.answers[1] = server.answers[2] = ANSWER_HANG_UP;
+	server.answers[4] = server_json("200 OK", "{}");
+	assert_int_equal(kube_set_taint(kube, "m1", "b", "NoExecute", false, &changed, &err), 0);
+	assert_true(changed);
+	assert_int_equal(server.requests, 5);
+	assert_sent(2, "PATCH ");
+	assert_sent(4, "PATCH ");
+}
+
+static void a_change_that_was_made_without_an_answer_is_a_change(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	bool changed = false;
+
+	(void)state;
+	server.answers[0] = server_json("200 OK", tainted);
+	server.answers[1] = server.answers[2] = ANSWER_HANG_UP;
+	server.answers[3] = server_json("200 OK", "{\"metadata\":{\"name\":\"m1\"},\"spec\":{}}");
+	assert_int_equal(kube_set_taint(kube, "m1", "b", "NoExecute", false, &changed, &err), 0);
+	assert_true(changed);
+	assert_int_equal(server.requests, 4);
+}
+
+static void a_server_that_never_answered_is_not_waited_for(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	bool changed;
+
+	(void)state;
+	server.answers[0] = ANSWER_HANG_UP;
+	assert_int_equal(kube_set_taint(kube, "m1", "b", "NoExecute", false, &changed, &err), -1);
+	assert_int_equal(err.kind, ERR_CONNECT);
+	assert_int_equal(server.requests, 1);
+}
+
+static void a_run_that_ends_does_not_wait_for_the_server(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	bool changed;
+	int stop = 1;
+
+	(void)state;
+	server.answers[0] = server_json("200 OK", tainted);
+	server.answers[1] = server.answers[2] = ANSWER_HANG_UP;
+	kube_stop_when(kube, &stop);
+	assert_int_equal(kube_set_taint(kube, "m1", "b", "NoExecute", false, &changed, &err), -1);
+	assert_int_equal(err.kind, ERR_CONNECT);
+	assert_int_equal(server.requests, 3);
+}
+
 static void a_node_that_does_not_exist_is_not_tried_again(void **state)
 {
 	auto_err struct err err = ERR_INIT;
@@ -259,6 +317,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_taint_with_another_value_is_replaced, start, stop),
 		cmocka_unit_test_setup_teardown(what_is_as_wanted_is_not_written, start, stop),
 		cmocka_unit_test_setup_teardown(a_conflict_with_another_writer_is_tried_again, start, stop),
+		cmocka_unit_test_setup_teardown(a_connection_that_is_lost_on_the_way_is_tried_again, start, stop),
+		cmocka_unit_test_setup_teardown(a_change_that_was_made_without_an_answer_is_a_change, start, stop),
+		cmocka_unit_test_setup_teardown(a_server_that_never_answered_is_not_waited_for, start, stop),
+		cmocka_unit_test_setup_teardown(a_run_that_ends_does_not_wait_for_the_server, start, stop),
 		cmocka_unit_test_setup_teardown(a_node_that_does_not_exist_is_not_tried_again, start, stop),
 		cmocka_unit_test_setup_teardown(a_node_name_cannot_leave_its_place_in_the_path, start, stop),
 		cmocka_unit_test_setup_teardown(labels_that_differ_are_set, start, stop),

@@ -130,6 +130,19 @@ static void a_token_that_is_there_after_a_failed_try_is_ours(void **state)
 	assert_int_equal(server.requests, 2);
 }
 
+static void a_token_that_is_there_after_a_lost_answer_is_ours(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+
+	(void)state;
+	server.answers[0] = server_json("200 OK", "{}");
+	server.answers[1] = server.answers[2] = ANSWER_HANG_UP;
+	server.answers[3] = server_json("409 Conflict", "{}");
+	assert_int_equal(kube_delete_token(kube, "abc123", &err), 0);
+	assert_int_equal(kube_create_token(kube, "abc123.0123456789abcdef", 900, &err), 0);
+	assert_int_equal(server.requests, 4);
+}
+
 static void a_token_is_deleted_by_its_id(void **state)
 {
 	auto_err struct err err = ERR_INIT;
@@ -172,6 +185,7 @@ int main(void)
 						stop),
 		cmocka_unit_test_setup_teardown(a_token_that_is_there_after_a_failed_try_is_ours, start,
 						stop),
+		cmocka_unit_test_setup_teardown(a_token_that_is_there_after_a_lost_answer_is_ours, start, stop),
 		cmocka_unit_test_setup_teardown(a_token_is_deleted_by_its_id, start, stop),
 		cmocka_unit_test_setup_teardown(a_token_that_is_gone_already_is_deleted, start, stop),
 		cmocka_unit_test_setup_teardown(an_id_that_is_none_is_not_sent, start, stop),
