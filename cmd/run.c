@@ -357,6 +357,29 @@ static void log_result(struct log *log, int rc, const struct err *err, int64_t s
 		 rc < 0 && err->msg ? ": " : "", rc < 0 && err->msg ? err->msg : "");
 }
 
+/* The last words, on a display of their own where the run had none for them. */
+static void tell_end(const struct run_opts *o, const struct run_spec *spec, const struct steps_run *run, struct told *told,
+		     int rc, const struct err *err, int64_t since)
+{
+	const struct run_spec loud = { .command = spec->command };
+
+	if (!told->display || (rc < 0 && spec->quiet && run_is_json(o))) {
+		term_free(told->display);
+		told->display = open_display(o, run_is_json(o) ? &loud : spec, run, told->log);
+	}
+	log_result(told->log, rc, err, since);
+	if (rc < 0 || !spec->quiet)
+		term_result(told->display, &(struct term_result){
+			.err = rc < 0 ? err : NULL, .changed = run->plan.changed,
+			.would_change = run->plan.would_change, .dry_run = o->dry_run,
+			.problems = run->plan.nproblems, .exit_status = (int)err->kind,
+			.seconds = (double)(clock_ms() - since) / 1000, .summary = summary_of(o, &run->plan),
+			.log = log_path(told->log) });
+	term_free(told->display);
+	if (log_path(told->log) && !run_is_json(o) && (o->verbose || (rc < 0 && !spec->quiet)))
+		fprintf(stderr, "the log of this run: %s\n", log_path(told->log));
+}
+
 int run_command(const struct run_opts *o, const struct run_spec *spec, struct err *err)
 {
 	auto_inventory struct inventory inv = { 0 };
@@ -374,21 +397,7 @@ int run_command(const struct run_opts *o, const struct run_spec *spec, struct er
 		rc = run_nodes(o, spec, &inv, &run, &told, err);
 	if (rc == 0 && o->dry_run && run.plan.would_change)
 		err->kind = ERR_CHANGE;
-	if (!told.display || (rc < 0 && spec->quiet && run_is_json(o))) {
-		term_free(told.display);
-		told.display = open_display(o, run_is_json(o) ? &(struct run_spec){ .command = spec->command } : spec, &run, told.log);
-	}
-	log_result(told.log, rc, err, start);
-	if (rc < 0 || !spec->quiet)
-		term_result(told.display, &(struct term_result){
-			.err = rc < 0 ? err : NULL, .changed = run.plan.changed,
-			.would_change = run.plan.would_change, .dry_run = o->dry_run,
-			.problems = run.plan.nproblems, .exit_status = (int)err->kind,
-			.seconds = (double)(clock_ms() - start) / 1000, .summary = summary_of(o, &run.plan),
-			.log = log_path(told.log) });
-	term_free(told.display);
-	if (log_path(told.log) && !run_is_json(o) && (o->verbose || (rc < 0 && !spec->quiet)))
-		fprintf(stderr, "the log of this run: %s\n", log_path(told.log));
+	tell_end(o, spec, &run, &told, rc, err, start);
 	steps_run_release(&run);
 	log_close(told.log);
 	ask_forget_environment();

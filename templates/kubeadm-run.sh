@@ -1,7 +1,7 @@
 # Runs kubeadm with a configuration file.
-# In: verb (init, join), part (of a join: prepare, etcd; else all), config (path), pki (folder), limit (seconds).
+# In: verb (init, join), part (of a join: prepare, etcd; else all), config (path), pki (folder), limit (seconds), id (of this run).
 # Its output goes to a file that is followed here: kubeadm survives this connection, and holds a
-# lock that tells the next run so.
+# lock that tells the next run so; templates/kubeadm-follow.sh finds it again.
 umask 077
 dir=/var/lib/hactl begun=/etc/kubernetes/pki/.hactl-begun
 mkdir -p "$dir" && (umask 022 && mkdir -p /etc/kubernetes/pki) || exit 1
@@ -49,6 +49,8 @@ wait_for_its_disk() {
 log=$dir/kubeadm.log
 [ "$part" = etcd ] || : >"$log"
 begin=$(($(wc -c <"$log") + 1))
+rm -f "$dir/ended"
+echo "$id $begin" >"$dir/run" || exit 1
 (
 	exec </dev/null >>"$log" 2>&1
 	case $verb-$part in
@@ -67,6 +69,7 @@ begin=$(($(wc -c <"$log") + 1))
 		rm -rf "$begun" "$dir/pki-before"
 		rmdir /etc/kubernetes/pki /etc/kubernetes 2>/dev/null
 	fi
+	echo "$id $rc" >"$dir/ended"
 	exit $rc
 ) &
 pid=$!

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -23,6 +24,7 @@ struct listener {
 	FILE *log;
 	char phase[32];
 	struct buf cause; /* its error lines */
+	size_t heard;     /* bytes of the output so far */
 };
 
 static FILE *open_log(struct steps_node *n, struct err *err)
@@ -76,7 +78,7 @@ static void hear(void *ctx, int fd, const char *line)
 	struct listener *l = ctx;
 	auto_free char *safe = strdup(line);
 
-	(void)fd;
+	l->heard += fd == 1 ? strlen(line) + 1 : 0;
 	if (!safe)
 		abort();
 	mask_secrets(safe);
@@ -137,9 +139,9 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 	struct steps_node *n = steps_node(p);
 	const char *path = strcmp(verb, "init") ? STEPS_JOIN_CONFIG : STEPS_INIT_CONFIG;
 	int limit_ms = n->run->inv->timeouts.kubeadm_ms;
-	char limit[16];
+	char limit[16], id[48], what[32];
 	const struct remote_var vars[] = {
-		{ "verb", verb }, { "part", part }, { "config", path }, { "limit", limit },
+		{ "verb", verb }, { "part", part }, { "config", path }, { "limit", limit }, { "id", id },
 		{ "pki", n->run->kubeadm.certificates_dir }, { NULL, NULL },
 	};
 	struct listener l = { .node = p, .step = step, .log = open_log(n, err) };
@@ -148,16 +150,19 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 		.timeout_ms = n->run->inv->timeouts.kubeadm_ms, .silence_ms = n->run->inv->timeouts.silence_ms,
 		.max_output = 8 << 20, .survives = true,
 	};
+	const struct steps_lasting job = { &cmd, id, limit, &l.heard };
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
 	int rc = -1;
 
 	if (!l.log)
 		return -1;
 	snprintf(limit, sizeof(limit), "%d", limit_ms ? limit_ms / 1000 + GRACE_S : 0);
+	snprintf(id, sizeof(id), "%d-%lld", (int)getpid(), (long long)clock_wall_ms());
+	snprintf(what, sizeof(what), "kubeadm %s", verb);
 	n->stale = true;
-	fprintf(l.log, "# kubeadm %s\n", verb);
+	fprintf(l.log, "# %s\n", what);
 	if (put_config(n, path, config, err) == 0)
-		rc = remote_run(n->remote, &cmd, &res, err);
+		rc = steps_run_lasting(p, what, &job, &res, err);
 	fclose(l.log);
 	if (rc < 0 && (err->kind == ERR_INTERRUPTED || err->kind == ERR_CONNECT || res.late))
 		__atomic_store_n(&n->run->token_used, true, __ATOMIC_RELAXED);

@@ -235,6 +235,18 @@ int steps_explain(struct steps_node *n, struct err *err);
  * "all", or of a join "prepare" and "etcd". */
 int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, const char *part,
 		      const struct buf *config, struct err *err) MUST_CHECK;
+/* A script that outlives its connection (templates/kubeadm-run.sh), and what finds it again. */
+struct steps_lasting {
+	const struct remote_cmd *cmd;
+	const char *id;      /* of this run of it, which it was told */
+	const char *limit;   /* seconds, "0": none */
+	const size_t *heard; /* bytes of its output that on_line has had */
+};
+/* As remote_run; when only the connection is lost it connects again for a minute and follows the script
+ * over the new session, which is the node's from then on.  what: "kubeadm join", for the warning. */
+int steps_run_lasting(struct plan_node *p, const char *what, const struct steps_lasting *job, struct remote_result *res,
+		      struct err *err) MUST_CHECK;
+
 #define STEPS_NO_INTERFACE "FOUND-ON-NODE" /* where only the node could tell */
 #define STEPS_INIT_CONFIG "/var/lib/hactl/kubeadm-init.yaml"
 #define STEPS_JOIN_CONFIG "/var/lib/hactl/kubeadm-join.yaml"

@@ -29,8 +29,11 @@ struct sim_node {
 	enum sim_member member; /* what etcd's list says of it, whether it runs or not */
 	struct server gateway;  /* of its etcd */
 	bool unmarked; /* without the label that a join sets last of all */
+	bool gone;    /* nobody connects to it */
 	bool foreign; /* its etcd is another cluster's */
 	char begun[16];
+	char id[48];         /* of the kubeadm that ran last */
+	int kubeadms, followed;
 };
 
 struct sim {
@@ -45,6 +48,8 @@ struct sim {
 	const struct remote_log *log; /* of every connection; NULL: none */
 	bool yes_m2;          /* m2 may be taken apart */
 	const char *late;     /* a script with this in it takes too long, once; NULL: none does */
+	const char *cuts;     /* a script with this in it loses its connection, once, and does its work; NULL: none does */
+	bool cut_for_good;    /* the node cannot be reached afterwards */
 	const char *password; /* of VRRP, in hactl.yaml; NULL: none */
 	char failed[8]; /* the node whose call failed, or "" */
 	int patience_ms;
@@ -304,6 +309,28 @@ static inline void sim_revive(struct sim_node *n, const char *script)
 	sim_start_etcd(n);
 }
 
+/* The run of kubeadm that a script is for: id='1-2', quoted once more on its way. */
+static inline void sim_take_id(struct sim_node *n, const char *script, size_t len)
+{
+	const char *at = memmem(script, len, "id='", 4);
+
+	assert_non_null(at);
+	at += 4 + strspn(at + 4, "\\'");
+	snprintf(n->id, sizeof(n->id), "%.*s", (int)strcspn(at, "\\'"), at);
+}
+
+/* What templates/kubeadm-follow.sh says: how a kubeadm that ran ended, or that it did not begin. */
+static inline void sim_follow(struct sim_node *n, const struct remote_exec *e)
+{
+	char last[sizeof(n->id)];
+
+	if (!memmem(e->input, e->input_len, "read -r who begin", 17))
+		return;
+	strcpy(last, n->id);
+	sim_take_id(n, e->input, e->input_len);
+	remote_fake_answer(n->fake, "read -r who begin", strcmp(last, n->id) ? 74 : 0, "", "");
+}
+
 /* Returns the script's exit status. */
 static inline int sim_effect(struct sim_node *n, const char *script)
 {
@@ -312,7 +339,11 @@ static inline int sim_effect(struct sim_node *n, const char *script)
 	if (strstr(script, "kubeadm init --config \"$config\"")) {
 		status = sim_kubeadm(n, script);
 		assert_true(status == 0 || status == SIM_BREAKS);
-	} else if (strstr(script, "finish-init"))
+		sim_take_id(n, script, strlen(script));
+		n->kubeadms++;
+	} else if (strstr(script, "read -r who begin"))
+		n->followed++;
+	else if (strstr(script, "finish-init"))
 		sim_clean(n, script);
 	else if (strstr(script, "/etc/kubernetes/.etcd.hactl"))
 		sim_revive(n, script);
@@ -417,7 +448,7 @@ static inline int sim_exec(struct remote *remote, const struct remote_exec *e, s
 	struct sim *s = n->sim;
 	struct buf facts = BUF_INIT;
 	const struct strs *scripts;
-	bool fails;
+	bool fails, cut;
 	size_t before;
 	int rc;
 
@@ -434,9 +465,15 @@ static inline int sim_exec(struct remote *remote, const struct remote_exec *e, s
 		pthread_mutex_unlock(&s->lock);
 		return remote_give_up(e, res, "", "goes on there", err);
 	}
+	cut = s->cuts && memmem(e->input, e->input_len, s->cuts, strlen(s->cuts));
+	if (cut) {
+		s->cuts = NULL;
+		n->gone = s->cut_for_good;
+	}
 	sim_facts(n, &facts);
 	remote_fake_answer(n->fake, "put end 1", 0, buf_str(&facts), "");
 	buf_release(&facts);
+	sim_follow(n, e);
 	scripts = remote_fake_scripts(n->fake);
 	before = scripts->n;
 	rc = n->fake->ops->exec(n->fake, e, res, err);
@@ -446,7 +483,7 @@ static inline int sim_exec(struct remote *remote, const struct remote_exec *e, s
 		res->status = status ? status : res->status;
 	}
 	pthread_mutex_unlock(&s->lock);
-	return rc == 0 && fails ? sim_lose(r, err) : rc;
+	return rc == 0 && (fails || cut) ? sim_lose(r, err) : rc;
 }
 
 /* The lock: a call like others. */
@@ -516,6 +553,7 @@ static inline struct remote *sim_connect(void *ctx, const struct inv_node *inv, 
 	fails = ++s->calls == s->fail_at;
 	if (fails)
 		snprintf(s->failed, sizeof(s->failed), "%s", inv->name);
+	fails |= r->node->gone;
 	pthread_mutex_unlock(&s->lock);
 	if (!fails)
 		return &r->remote;
