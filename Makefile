@@ -111,7 +111,7 @@ check-san:
 	$(Q)$(MAKE) SAN=1 check
 
 # What runs in threads, with ThreadSanitizer: the pool, bootstraps of hosts that are not there, SSH to real sshds.
-THREADED := plan/test_plan plan/test_pool remote/test_fake remote/test_log steps/test_bootstrap steps/test_half_joined \
+THREADED := plan/test_plan plan/test_pool remote/test_fake remote/test_log steps/test_bootstrap steps/test_lost steps/test_half_joined \
 	probe/test_watch kube/test_tunnel ssh/test_connect ssh/test_exec ssh/test_jump ssh/test_tunnel ssh/test_ways_in
 check-tsan:
 	$(Q)$(MAKE) TSAN=1 $(THREADED:%=build-tsan/tests/unit/%)

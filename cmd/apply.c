@@ -13,7 +13,7 @@ static const struct cli_opt opts[] = {
 static int run(const void *data, char **operands, struct err *err)
 {
 	const struct apply_opts *o = data;
-	const struct run_spec spec = { .command = "apply", .part = run_every_node, .phases = steps_apply };
+	const struct run_spec spec = { .command = "apply", .part = run_every_node, .phases = steps_apply, .reconnects = true };
 
 	(void)operands;
 	return run_command(&o->run, &spec, err);

@@ -45,7 +45,7 @@ static int push(const void *data, char **operands, struct err *err)
 	const struct push_opts *o = data;
 	const struct run_spec spec = {
 		.command = "certs push", .part = part, .ctx = operands, .accept = accept,
-		.phases = phases, .pki_only = true,
+		.phases = phases, .pki_only = true, .reconnects = true,
 	};
 
 	return run_command(&o->run, &spec, err);

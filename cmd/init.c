@@ -18,7 +18,7 @@ static const struct plan_phase *const phases[] = {
 static int run(const void *data, char **operands, struct err *err)
 {
 	const struct init_opts *o = data;
-	const struct run_spec spec = { .command = "init", .part = run_every_node, .phases = phases, .only_seed = true };
+	const struct run_spec spec = { .command = "init", .part = run_every_node, .phases = phases, .only_seed = true, .reconnects = true };
 
 	(void)operands;
 	return run_command(&o->run, &spec, err);

@@ -116,7 +116,7 @@ static int run(const void *data, char **operands, struct err *err)
 	const struct wish wish = { o->control_plane, operands };
 	struct run_spec spec = {
 		.command = "join", .part = part, .ctx = &wish, .accept = accept,
-		.phases = o->control_plane ? phases : worker_phases,
+		.phases = o->control_plane ? phases : worker_phases, .reconnects = true,
 	};
 
 	if (o->print && *operands)

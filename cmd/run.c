@@ -308,7 +308,7 @@ static int run_nodes(const struct run_opts *o, const struct run_spec *spec, cons
 	const struct steps_options opt = {
 		.force = o->force, .install = o->install, .only_seed = spec->only_seed,
 		.pki_only = spec->pki_only, .release_url = getenv("HACTL_RELEASE_URL"),
-		.log_dir = logs, .who = who, .wait = o->wait, .connect = connect_node, .ctx = &connect,
+		.log_dir = logs, .who = who, .wait = o->wait, .reconnects = spec->reconnects, .connect = connect_node, .ctx = &connect,
 		.may_take_apart = may_take_apart, .yes_ctx = (void *)o,
 	};
 	int rc;

@@ -42,6 +42,7 @@ struct run_spec {
 	int (*finish)(struct steps_run *run, void *data, struct err *err);
 	void *data;
 	bool only_seed, pki_only;
+	bool reconnects; /* for what changes nodes: a session that is lost is made again */
 	bool quiet; /* finish prints the result: no closing line, and JSON only from there */
 };
 

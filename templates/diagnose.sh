@@ -101,7 +101,12 @@ for i in $(brief crictl ps -a -q 2>/dev/null | head -n 20); do brief crictl insp
 
 section kubeadm
 f=/var/lib/hactl/kubeadm.log
-[ "${recent_s:-0}" != 0 ] && [ "$(stat -c %Y "$f" 2>/dev/null)" -lt $((now - recent_s)) ] 2>/dev/null || tail -n "$lines" "$f" 2>/dev/null | cut_lines
+# What a kubeadm said that did its work, or long ago, is no cause.
+is_past() {
+	[ "${recent_s:-0}" != 0 ] || return 1
+	grep -qs ' 0$' /var/lib/hactl/ended || [ "$(stat -c %Y "$f" 2>/dev/null)" -lt $((now - recent_s)) ] 2>/dev/null
+}
+is_past || tail -n "$lines" "$f" 2>/dev/null | cut_lines
 
 section containers
 from=

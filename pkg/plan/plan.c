@@ -86,6 +86,19 @@ static int run_step(struct crew *crew, struct plan_node *n, const struct plan_st
 	return n->plan->dry_run ? 0 : apply(crew, n, s, err);
 }
 
+/* A lost connection that comes back costs a step nothing but time. */
+static int run_or_mend(struct crew *crew, struct plan_node *n, const struct plan_step *s, enum plan_state *state,
+		       struct err *err)
+{
+	struct plan *p = crew->plan;
+	int rc = run_step(crew, n, s, state, err);
+
+	if (rc == 0 || err->kind != ERR_CONNECT || !p->mend || !p->mend(p, crew->phase->scope == PLAN_ONCE ? NULL : n, err))
+		return rc;
+	err_clear(err);
+	return run_step(crew, n, s, state, err);
+}
+
 /* Takes err over; the first failure of a run is the one that counts. */
 static void fail(struct crew *crew, struct plan_node *n, struct err *err)
 {
@@ -127,7 +140,7 @@ static void run_node(struct crew *crew, struct plan_node *n)
 		if (s->applies && !s->applies(n))
 			continue;
 		step_event(crew, n, s, PLAN_RUNNING, NULL, 0);
-		if (run_step(crew, n, s, &state, &err) < 0) {
+		if (run_or_mend(crew, n, s, &state, &err) < 0) {
 			step_event(crew, n, s, PLAN_FAILED, err.msg, since);
 			fail(crew, n, &err);
 			return;

@@ -2,7 +2,7 @@
  * The engine: phases of steps over nodes, on a bounded pool of threads.
  *
  * A step is check, apply, check: what is done already is left alone, so the same run again
- * changes nothing and a broken run goes on.  A phase ends before the next begins; when a node
+ * changes nothing and a broken run goes on, and a step whose connection was lost may be tried again.  A phase ends before the next begins; when a node
  * failed in it, no later phase starts (but those marked always).  Nothing here prints: events go
  * to an observer, which is only ever called on the thread that called plan_run().
  */
@@ -87,6 +87,9 @@ struct plan {
 	int parallel;            /* 0: plan_parallel() */
 	bool dry_run;
 	const int *stop;         /* set by a signal: no further step begins; may be NULL */
+	/* A step failed with ERR_CONNECT, on n or, in a phase for all, n NULL: true when that is mended, and
+	 * the step shall be tried once more.  Called on the step's thread; may be NULL. */
+	bool (*mend)(struct plan *p, struct plan_node *n, const struct err *why);
 
 	bool changed, would_change; /* results */
 	int nproblems;

@@ -133,6 +133,23 @@ static int explain_late(struct steps_node *n, const char *verb, const struct rem
 		       l->cause.len ? buf_str(&l->cause) : "nothing of a cause", n->log_path);
 }
 
+/* rc: 0 when it ran to its end.  What goes on needs its token. */
+static int tell_end(struct steps_node *n, const char *verb, int rc, const struct remote_result *res, const struct listener *l,
+		    struct err *err)
+{
+	bool left = rc < 0 && (err->kind == ERR_INTERRUPTED || err->kind == ERR_CONNECT);
+
+	if (left || (rc < 0 && res->late))
+		__atomic_store_n(&n->run->token_used, true, __ATOMIC_RELAXED);
+	if (left)
+		return err_wrap(err, "kubeadm %s goes on without us, the same command waits for its end", verb);
+	if (rc < 0 && res->late)
+		return explain_late(n, verb, res, l, err);
+	if (rc < 0)
+		return err_wrap(err, "kubeadm %s", verb);
+	return res->status ? explain(n, verb, res->status, l, err) : 0;
+}
+
 int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, const char *part,
 		      const struct buf *config, struct err *err)
 {
@@ -152,7 +169,7 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 	};
 	const struct steps_lasting job = { &cmd, id, limit, &l.heard };
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
-	int rc = -1;
+	int rc;
 
 	if (!l.log)
 		return -1;
@@ -161,19 +178,13 @@ int steps_run_kubeadm(struct plan_node *p, const char *step, const char *verb, c
 	snprintf(what, sizeof(what), "kubeadm %s", verb);
 	n->stale = true;
 	fprintf(l.log, "# %s\n", what);
-	if (put_config(n, path, config, err) == 0)
-		rc = steps_run_lasting(p, what, &job, &res, err);
+	if (put_config(n, path, config, err) < 0) {
+		fclose(l.log);
+		return err_wrap(err, "%s", what);
+	}
+	rc = steps_run_lasting(p, what, &job, &res, err);
 	fclose(l.log);
-	if (rc < 0 && (err->kind == ERR_INTERRUPTED || err->kind == ERR_CONNECT || res.late))
-		__atomic_store_n(&n->run->token_used, true, __ATOMIC_RELAXED);
-	if (rc < 0 && (err->kind == ERR_INTERRUPTED || err->kind == ERR_CONNECT))
-		err_wrap(err, "kubeadm %s goes on without us, the same command waits for its end", verb);
-	else if (rc < 0 && res.late)
-		explain_late(n, verb, &res, &l, err);
-	else if (rc < 0)
-		err_wrap(err, "kubeadm %s", verb);
-	else if (res.status != 0)
-		rc = explain(n, verb, res.status, &l, err);
+	rc = tell_end(n, verb, rc, &res, &l, err);
 	buf_release(&l.cause);
 	return rc;
 }

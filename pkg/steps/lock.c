@@ -216,7 +216,7 @@ void steps_lock_again(struct steps_node *n)
 	bool locked = false;
 	int rc;
 
-	if (!l || !n->remote)
+	if (!l || !n->remote || !n->inv->control_plane)
 		return;
 	pthread_mutex_lock(&l->mutex);
 	for (size_t i = 0; i < l->n; i++)
@@ -228,8 +228,8 @@ void steps_lock_again(struct steps_node *n)
 	pthread_mutex_lock(&l->mutex);
 	if (rc == 1)
 		add_node(l, n);
-	else
-		n->run->lock_lost = n->inv->name;
+	if (rc != 1 || n->run->lock_lost == n->inv->name)
+		n->run->lock_lost = rc == 1 ? NULL : n->inv->name; /* the other nodes were held meanwhile, or are told of */
 	pthread_mutex_unlock(&l->mutex);
 }
 

@@ -94,6 +94,7 @@ int steps_run_init(struct steps_run *run, const struct inventory *inv,
 	}
 	run->plan.nodes = run->plan_nodes;
 	run->plan.n = run->n;
+	run->plan.mend = opt->reconnects ? steps_mend : NULL;
 	return 0;
 }
 

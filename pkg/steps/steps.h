@@ -30,6 +30,7 @@ struct steps_options {
 	bool install;          /* install packages that are missing */
 	bool pki_only;         /* hactl certs push: the PKI alone, to members too */
 	bool probe_always;     /* the network and disks are tried even when nobody joins */
+	bool reconnects;       /* a session that is lost is made again, and its step done again */
 	bool only_seed;        /* hactl init: no other node becomes a member */
 	int patience_ms;       /* for an API that does not answer; 0: 30 s */
 	const char *release_url; /* where "stable" is looked up; NULL: the public place */
@@ -61,6 +62,7 @@ struct steps_node {
 	struct steps_probe *probe; /* what was tried before anything was changed; NULL: nothing */
 	bool may_reset;   /* what was begun may be taken away: steps_wait has asked where it had to */
 	bool forgotten;   /* etcd lists no member of it: made sure of before a reset */
+	bool lost;        /* it could not be reached again, and nobody waits for it any more */
 	bool vip_staged;  /* new files of keepalived lie beside the old ones, tested */
 };
 
@@ -242,10 +244,13 @@ struct steps_lasting {
 	const char *limit;   /* seconds, "0": none */
 	const size_t *heard; /* bytes of its output that on_line has had */
 };
-/* As remote_run; when only the connection is lost it connects again for a minute and follows the script
- * over the new session, which is the node's from then on.  what: "kubeadm join", for the warning. */
+/* As remote_run; when only the connection is lost it connects again and follows the script over the new
+ * session, which is the node's from then on.  what: "kubeadm join", for the warning. */
 int steps_run_lasting(struct plan_node *p, const char *what, const struct steps_lasting *job, struct remote_result *res,
 		      struct err *err) MUST_CHECK;
+
+/* For plan.mend: connects again to the nodes whose sessions are lost, for half a minute each. */
+bool steps_mend(struct plan *p, struct plan_node *n, const struct err *why);
 
 #define STEPS_NO_INTERFACE "FOUND-ON-NODE" /* where only the node could tell */
 #define STEPS_INIT_CONFIG "/var/lib/hactl/kubeadm-init.yaml"

@@ -68,6 +68,12 @@ report 10.0.0.9
 section kubeadm | grep -q Swap || die "kubeadm's log is missing: $(section kubeadm)"
 [ "$(section containers | grep -c 'just now')" = 1 ] || die "etcd's log is missing: $(section containers)"
 ! section containers | grep 'long ago' || die "etcd's log is from long ago"
+echo '1-2 0' >state/ended
+report 10.0.0.9
+[ -z "$(section kubeadm)" ] || die "kubeadm has done its work, and its log is shown: $(section kubeadm)"
+echo '1-2 1' >state/ended
+report 10.0.0.9
+section kubeadm | grep -q Swap || die "kubeadm failed, and its log is missing: $(section kubeadm)"
 touch -d '-1 hour' state/kubeadm.log
 report 10.0.0.9
 [ -z "$(section kubeadm)" ] || die "kubeadm's log is from long ago: $(section kubeadm)"

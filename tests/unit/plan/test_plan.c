@@ -14,6 +14,7 @@
 struct thing {
 	int value, goal, applied, checked;
 	bool lazy, broken;
+	int lost; /* checks that find no connection */
 	int *stop; /* set while it is worked on, as a signal would */
 };
 
@@ -26,6 +27,8 @@ static int check(struct plan_node *n, bool *done, struct err *err)
 	t->checked++;
 	if (t->broken)
 		return err_set(err, ERR_REMOTE, "broken");
+	if (t->lost && t->lost--)
+		return err_set(err, ERR_CONNECT, "lost");
 	*done = t->value == t->goal;
 	return 0;
 }
@@ -48,6 +51,18 @@ static int apply(struct plan_node *n, struct err *err)
 	if (t->stop)
 		*t->stop = 1;
 	return 0;
+}
+
+static int mended, refused;
+
+/* The first node's connection can be made again. */
+static bool mend(struct plan *p, struct plan_node *n, const struct err *why)
+{
+	bool can = !n || n == &p->nodes[0];
+
+	assert_string_equal(why->msg, "lost");
+	__atomic_add_fetch(can ? &mended : &refused, 1, __ATOMIC_SEQ_CST);
+	return can;
 }
 
 static const struct plan_step steps[] = {
@@ -105,6 +120,45 @@ static void a_step_is_checked_applied_and_checked(void **state)
 	assert_int_equal(events.n, 2);
 	assert_string_equal(events.v[0], "first m1 reach running");
 	assert_string_equal(events.v[1], "first m1 reach changed");
+}
+
+static void a_step_whose_connection_comes_back_is_done_once_more(void **state)
+{
+	RUN(2, THINGS({ .goal = 1, .lost = 1 }, { .goal = 1, .lost = 1 }), &every);
+	(void)state;
+
+	p.mend = mend;
+	mended = refused = 0;
+	assert_int_equal(plan_run(&p, phases, &err), -1);
+	assert_string_equal(err.msg, "m2: lost");
+	assert_int_equal(things[0].applied, 1);
+	assert_int_equal(things[1].applied, 0);
+	assert_int_equal(mended, 1);
+	assert_int_equal(refused, 1);
+}
+
+static void a_step_that_loses_it_again_fails(void **state)
+{
+	RUN(1, THINGS({ .goal = 1, .lost = 2 }), &every);
+	(void)state;
+
+	p.mend = mend;
+	mended = 0;
+	assert_int_equal(plan_run(&p, phases, &err), -1);
+	assert_int_equal(err.kind, ERR_CONNECT);
+	assert_int_equal(mended, 1);
+}
+
+static void what_fails_otherwise_is_not_mended(void **state)
+{
+	RUN(1, THINGS({ .goal = 1, .broken = true }), &once);
+	(void)state;
+
+	p.mend = mend;
+	mended = 0;
+	assert_int_equal(plan_run(&p, phases, &err), -1);
+	assert_int_equal(things[0].checked, 1);
+	assert_int_equal(mended, 0);
 }
 
 static void what_is_done_is_left_alone(void **state)
@@ -254,6 +308,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_step_is_checked_applied_and_checked),
+		cmocka_unit_test(a_step_whose_connection_comes_back_is_done_once_more),
+		cmocka_unit_test(a_step_that_loses_it_again_fails),
+		cmocka_unit_test(what_fails_otherwise_is_not_mended),
 		cmocka_unit_test(what_is_done_is_left_alone),
 		cmocka_unit_test(a_step_that_did_not_help_is_an_error),
 		cmocka_unit_test(a_failed_node_ends_the_run_after_its_phase),

@@ -62,7 +62,7 @@ static inline bool only_m2(void *ctx, const char *node, const char *why)
 
 static inline int run_phases(struct sim *s, const struct plan_phase *const *phases, struct told *told, struct err *err)
 {
-	const struct steps_options opt = { .connect = sim_connect, .ctx = s, .log_dir = dir, .who = "the test",
+	const struct steps_options opt = { .connect = sim_connect, .ctx = s, .log_dir = dir, .who = "the test", .reconnects = true,
 					   .patience_ms = s->patience_ms, .may_take_apart = s->yes_m2 ? only_m2 : NULL };
 	auto_inventory struct inventory inv = { 0 };
 	auto_free char *path = NULL, *kubeadm = NULL;

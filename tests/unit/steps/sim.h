@@ -44,6 +44,7 @@ struct sim {
 	pthread_mutex_t lock;
 	int calls;      /* that reached any node in this run */
 	int fail_at;    /* 0: none */
+	bool fail_for_good; /* and the node cannot be reached afterwards */
 	bool fail_late; /* the call has its effect, and the connection is lost before its answer */
 	const struct remote_log *log; /* of every connection; NULL: none */
 	bool yes_m2;          /* m2 may be taken apart */
@@ -441,6 +442,18 @@ static inline int sim_lose(struct sim_remote *r, struct err *err)
 	return err_set(err, ERR_CONNECT, "the connection is lost");
 }
 
+/* Counts a call under the lock; is it the one that fails? */
+static inline bool sim_count(struct sim_node *n)
+{
+	struct sim *s = n->sim;
+	bool fails = ++s->calls == s->fail_at;
+
+	if (fails)
+		snprintf(s->failed, sizeof(s->failed), "m%d", n->number);
+	n->gone |= fails && s->fail_for_good;
+	return fails;
+}
+
 static inline int sim_exec(struct remote *remote, const struct remote_exec *e, struct remote_result *res, struct err *err)
 {
 	struct sim_remote *r = (struct sim_remote *)remote;
@@ -453,9 +466,7 @@ static inline int sim_exec(struct remote *remote, const struct remote_exec *e, s
 	int rc;
 
 	pthread_mutex_lock(&s->lock);
-	fails = ++s->calls == s->fail_at;
-	if (fails)
-		snprintf(s->failed, sizeof(s->failed), "m%d", n->number);
+	fails = sim_count(n);
 	if (r->lost || (fails && !s->fail_late)) {
 		pthread_mutex_unlock(&s->lock);
 		return sim_lose(r, err);
@@ -494,9 +505,7 @@ static inline int sim_hold(struct remote *remote, const struct remote_exec *e, s
 	bool fails;
 
 	pthread_mutex_lock(&s->lock);
-	fails = ++s->calls == s->fail_at;
-	if (fails)
-		snprintf(s->failed, sizeof(s->failed), "m%d", r->node->number);
+	fails = sim_count(r->node);
 	pthread_mutex_unlock(&s->lock);
 	if (fails || r->lost)
 		return sim_lose(r, err);
@@ -550,10 +559,7 @@ static inline struct remote *sim_connect(void *ctx, const struct inv_node *inv, 
 		abort();
 	*r = (struct sim_remote){ .remote = { .ops = &ops, .name = inv->name, .log = s->log }, .node = &s->nodes[inv->name[1] - '1'] };
 	pthread_mutex_lock(&s->lock);
-	fails = ++s->calls == s->fail_at;
-	if (fails)
-		snprintf(s->failed, sizeof(s->failed), "%s", inv->name);
-	fails |= r->node->gone;
+	fails = sim_count(r->node) || r->node->gone;
 	pthread_mutex_unlock(&s->lock);
 	if (!fails)
 		return &r->remote;

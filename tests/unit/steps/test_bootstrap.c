@@ -23,44 +23,6 @@ static void a_bootstrap_makes_a_cluster_and_the_next_one_changes_nothing(void **
 	sim_stop(&s);
 }
 
-/* One bootstrap whose nth call fails, and the same again; false when there is no nth call. */
-static bool fail_once(int nth, bool late)
-{
-	auto_err struct err err = ERR_INIT;
-	struct told told;
-	struct sim s;
-	bool hit;
-	int rc;
-
-	sim_start(&s);
-	s.fail_at = nth;
-	s.fail_late = late;
-	rc = apply(&s, &told, &err);
-	hit = *s.failed;
-	if (hit && rc < 0) {
-		/* a step that concerns all nodes is none's: there the message alone names it */
-		if (!strstr(err.msg, s.failed) || (*told.node && strcmp(told.node, s.failed)) || !*told.step)
-			fail_msg("call %d on %s: the error is '%s' (step '%s' of '%s')", nth, s.failed, err.msg, told.step,
-				 told.node);
-		if (err.kind != ERR_CONNECT && err.kind != ERR_REMOTE)
-			fail_msg("call %d: kind %d: %s", nth, err.kind, err.msg);
-	}
-	s.fail_at = 0;
-	assert_applies(&s, true);
-	sim_stop(&s);
-	return hit;
-}
-
-static void whichever_call_fails_the_error_names_node_and_step_and_the_next_run_completes(void **state)
-{
-	int n = 1;
-
-	(void)state;
-	while (fail_once(n, false) && fail_once(n, true))
-		n++;
-	assert_true(n > 30); /* a bootstrap of three nodes takes more calls than that */
-}
-
 static void a_kubeadm_that_takes_too_long_is_named_with_its_time_and_the_likely_cause(void **state)
 {
 	auto_err struct err err = ERR_INIT;
@@ -86,61 +48,6 @@ static void a_kubeadm_that_takes_too_long_is_named_with_its_time_and_the_likely_
 	assert_int_equal((s.nodes[1].member == SIM_STARTED) + (s.nodes[2].member == SIM_STARTED), 1);
 	assert_applies(&s, true);
 	assert_int_equal(s.tokens_ended, 1);
-	sim_stop(&s);
-}
-
-static void assert_each_kubeadm_ran_once(const struct sim *s, int followed)
-{
-	int n = 0;
-
-	assert_int_equal(s->nodes[0].kubeadms, 1);
-	for (int i = 1; i < SIM_NODES; i++)
-		assert_int_equal(s->nodes[i].kubeadms, 2); /* in two parts */
-	for (int i = 0; i < SIM_NODES; i++)
-		n += s->nodes[i].followed;
-	assert_int_equal(n, followed);
-}
-
-static void a_connection_that_is_lost_while_kubeadm_runs_is_made_again_and_kubeadm_followed(void **state)
-{
-	static const char *const scripts[] = { "verb='\\''init'\\''", "part='\\''prepare'\\''", "part='\\''etcd'\\''" };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
-		struct sim s;
-
-		sim_start(&s);
-		s.cuts = scripts[i];
-		assert_applies(&s, true);
-		assert_null(s.cuts);
-		assert_each_kubeadm_ran_once(&s, 1);
-		assert_applies(&s, false);
-		sim_stop(&s);
-	}
-}
-
-static void a_node_that_cannot_be_reached_again_is_named_and_its_kubeadm_said_to_go_on(void **state)
-{
-	auto_err struct err err = ERR_INIT;
-	struct told told;
-	struct sim s;
-
-	(void)state;
-	sim_start(&s);
-	s.patience_ms = 1;
-	s.cuts = "part='\\''prepare'\\''";
-	s.cut_for_good = true;
-	assert_int_equal(apply(&s, &told, &err), -1);
-	assert_int_equal(err.kind, ERR_CONNECT);
-	assert_string_equal(told.step, "join-control-plane");
-	assert_non_null(strstr(err.msg, told.node));
-	if (!strstr(err.msg, "kubeadm join goes on without us, the same command waits for its end: "))
-		fail_msg("%s", err.msg);
-	/* the kubeadm that goes on needs it */
-	assert_int_equal(s.tokens_ended, 0);
-	for (int i = 0; i < SIM_NODES; i++)
-		s.nodes[i].gone = false;
-	assert_applies(&s, true);
 	sim_stop(&s);
 }
 
@@ -277,10 +184,7 @@ int main(void)
 		cmocka_unit_test(a_node_of_a_living_cluster_is_taken_apart_only_with_a_yes_for_it),
 		cmocka_unit_test(the_first_node_is_left_alone_when_others_have_joined_it),
 		cmocka_unit_test(a_kubeadm_that_takes_too_long_is_named_with_its_time_and_the_likely_cause),
-		cmocka_unit_test(a_connection_that_is_lost_while_kubeadm_runs_is_made_again_and_kubeadm_followed),
-		cmocka_unit_test(a_node_that_cannot_be_reached_again_is_named_and_its_kubeadm_said_to_go_on),
 		cmocka_unit_test(the_log_of_a_bootstrap_names_every_call_and_no_secret),
-		cmocka_unit_test(whichever_call_fails_the_error_names_node_and_step_and_the_next_run_completes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, cleanup);
