@@ -2,7 +2,7 @@
 # Power, network, sshd or the VIP fail while hactl apply works.  The run ends by itself, done or with the cause;
 # no file of the PKI is there in part, no member of etcd is lost, and the same command makes the whole cluster.
 #
-#   scenario-broken-off.sh [PART...]      power, second, network, vip; all of them without a word
+#   scenario-broken-off.sh [PART...]      sessions, power, second, network, vip; all of them without a word
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=whole.sh
@@ -46,7 +46,15 @@ on() { lab boot "$1"; }
 
 first_joins() { grep -o 'm[23]: joining etcd: etcd' "$W/run" | cut -d: -f1 | head -1; }
 other() { if [ "$1" = m2 ]; then echo m3; else echo m2; fi; }
-healthy_off() { cut=$(other "$(grep -o 'm[23]: joining etcd: etcd' "$W/run" | tail -1 | cut -d: -f1)"); off "$cut"; }
+# A third member joins: the one that is missing, or the second of two.  Sets cut, the second member.
+third_joins() {
+  local first
+  members m1 >"$W/members" || return
+  reaches 'm[23]: joining etcd: etcd' || return
+  first=$(first_joins)
+  cut=$(other "$first")
+  [ "$(wc -l <"$W/members")" != 1 ] || { cut=$first; reaches "$(other "$first"): joining etcd: etcd" || { cut=''; return 1; }; }
+}
 
 part_power() {
   local cut=''
@@ -61,8 +69,9 @@ part_power() {
   on m3
   holds "no file is there in part" pki_parses
 
-  broken "power cut of a healthy node while another joins etcd" 'm[23]: joining etcd: done' true
-  holds "the other one joins" reaches "$(other "$(first_joins)"): joining etcd: etcd" && healthy_off
+  begin
+  holds "power cut of a healthy node while another joins etcd: it comes to that" third_joins
+  if [ -n "$cut" ]; then off "$cut"; fi
   # kubeadm 1.20 waits for all members of etcd, as long as it is let
   if [ -n "$cut" ]; then sleep 60; on "$cut"; fi
   holds "its machine is back after a minute, and the run ends" ends 'm[123]|etcd|API'
@@ -125,5 +134,27 @@ part_vip() {
   holds "it is whole" whole 3
 }
 
-[ $# != 0 ] || set -- power second network vip
+# ---- sessions alone: the run makes new ones, finds its kubeadm again, and needs no other run
+
+lose_sessions() { lab ssh "$1" "pkill -f 'sshd: root@notty'" 2>/dev/null; true; }
+cut_15s() { lab cut "$1"; sleep 15; lab mend "$1"; }
+lost_while() {
+  holds "sessions of $1 are lost while $2" reaches "$3" && lose_sessions "$1"
+}
+part_sessions() {
+  fresh 3
+  begin
+  lost_while m1 "kubeadm init works" 'm1: kubeadm init: (certs|control-plane|wait-control-plane)'
+  lost_while m2 "it is idle" 'm1: kubeadm init: (upload-config|addons|done)'
+  holds "the cable of m2 is out for 15 s while it joins" reaches 'm2: kubeadm join: (control-plane|check-etcd|kubelet-start)' && cut_15s m2
+  lost_while m3 "it joined, or joins" 'm3: kubeadm join'
+  holds "the run ends" ends
+  holds "and is done" grep -q '^status 0' "$W/ended"
+  holds "by sessions that it made again" grep -q 'm1: connecting again, as kubeadm init goes on there: ' "$W/run"
+  holds "and held its lock meanwhile" not grep 'the lock on it ended' "$W/run"
+  holds "the cluster is whole" whole 3
+}
+not() { ! "$@"; }
+
+[ $# != 0 ] || set -- sessions power second network vip
 for part; do "part_$part"; done
