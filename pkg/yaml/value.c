@@ -83,11 +83,11 @@ static bool one_of(const char *value, const char *const *words)
 	return false;
 }
 
-bool yaml_is_null(const struct yaml_node *n)
+bool yaml_says_null(const struct yaml_node *n)
 {
 	static const char *const words[] = { "", "~", "null", "Null", "NULL", NULL };
 
-	return !n || (n->type == YAML_SCALAR && n->plain && one_of(n->value, words));
+	return n->type == YAML_SCALAR && n->plain && one_of(n->value, words);
 }
 
 int yaml_bool(const struct yaml_node *n, bool *value)

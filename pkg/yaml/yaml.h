@@ -74,8 +74,10 @@ struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
 /* The value at a path of keys ("networking.podSubnet") below a map, or NULL. */
 struct yaml_node *yaml_find(const struct yaml_node *map, const char *path);
 
-/* Is it null: absent, a plain ~ or null, or nothing at all? */
-bool yaml_is_null(const struct yaml_node *n);
+/* Is it null: absent, a plain ~ or null, or nothing at all?  Inline, so that callers' compilers and
+ * analyzers know: what is not null is there. */
+bool yaml_says_null(const struct yaml_node *n); /* n is there */
+static inline bool yaml_is_null(const struct yaml_node *n) { return !n || yaml_says_null(n); }
 
 /* The types of YAML 1.1 as kubeadm's reader (go-yaml) sees a plain scalar. */
 int yaml_bool(const struct yaml_node *n, bool *value); /* 0, or -1 when it is none */
