@@ -31,7 +31,7 @@ enum inv_type {
 struct inv_key {
 	const char *name;
 	enum inv_type type;
-	size_t offset;        /* INV_NOWHERE: only checked */
+	size_t offset;        /* INV_NOWHERE: only checked; for an INV_CHOICE */
 	bool required, secret;
 	const char *fallback; /* the fixed default, as it would be written; or NULL */
 	const char *otherwise; /* what holds without the key where that is no fixed value */

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "inventory/read.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -190,7 +191,7 @@ int inv_count(const struct inv_reader *r, const struct yaml_node *list, const ch
 static int read_strs(struct inv_reader *r, const struct yaml_node *n, const struct inv_key *k,
 		     struct strs *list, struct err *err)
 {
-	const char *value;
+	const char *value = NULL;
 	size_t count;
 
 	if (inv_count(r, n, k->name, "words", &count, err) < 0)
@@ -209,7 +210,7 @@ static int read_hops(struct inv_reader *r, const struct yaml_node *n, const stru
 {
 	const struct yaml_node *first = n->type == YAML_SEQ ? n->child : n;
 	auto_buf struct buf all = BUF_INIT;
-	const char *value;
+	const char *value = NULL;
 	int count = 0;
 
 	for (const struct yaml_node *i = first; i; i = n->type == YAML_SEQ ? i->next : NULL) {
@@ -229,7 +230,7 @@ static int read_hops(struct inv_reader *r, const struct yaml_node *n, const stru
 static int read_labels(struct inv_reader *r, const struct yaml_node *n, const struct inv_key *k,
 		       struct strs *list, struct err *err)
 {
-	const char *key, *value;
+	const char *key = NULL, *value = NULL;
 
 	if (n->type != YAML_MAP)
 		return yaml_error(r->stream, n, err, "%s must be a map, as {zone: a}", k->name);
@@ -306,6 +307,7 @@ static int read_value(struct inv_reader *r, const struct yaml_node *n, const str
 	int nowhere = 0;
 	char *field = k->offset == INV_NOWHERE ? (char *)&nowhere : (char *)base + k->offset;
 
+	assert(k->offset != INV_NOWHERE || k->type == INV_CHOICE); /* nowhere has room for no more */
 	switch (k->type) {
 	case INV_STR:
 	case INV_PATH:
