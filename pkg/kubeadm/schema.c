@@ -114,10 +114,11 @@ static void drop(struct kubeadm_field *root, const char *path)
 
 	for (const char *rest; (rest = step(path, &len, &list)); path = rest)
 		parent = (struct kubeadm_field *)kubeadm_field(parent, path, len);
-	for (at = &parent->child; (*at)->len != len || memcmp((*at)->name, path, len);)
+	for (at = &parent->child; *at && ((*at)->len != len || memcmp((*at)->name, path, len));)
 		at = &(*at)->next;
 	struct kubeadm_field *gone = *at;
 
+	assert(gone); /* the tables drop what they have added */
 	*at = gone->next;
 	gone->next = NULL;
 	free_fields(gone);
