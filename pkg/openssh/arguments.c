@@ -213,7 +213,8 @@ static void add_alive(const struct ssh_options *o, struct strs *argv)
 
 static const char *find_ssh(struct buf *path)
 {
-	auto_free char *dirs = strdup(getenv("PATH") ? getenv("PATH") : "/usr/local/bin:/usr/bin:/bin");
+	const char *given = getenv("PATH");
+	auto_free char *dirs = strdup(given ? given : "/usr/local/bin:/usr/bin:/bin");
 	char *place;
 
 	if (!dirs)

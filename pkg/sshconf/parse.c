@@ -58,11 +58,12 @@ static void add_words(void *field, const char *value)
 static void set_agent(void *field, const char *value)
 {
 	auto_free char *path = file_resolve(value, NULL);
+	const char *named = *value == '$' ? getenv(value + 1) : NULL;
 
 	if (!strcmp(value, "none"))
 		set_string(field, value);
-	else if (*value == '$' && getenv(value + 1))
-		set_string(field, getenv(value + 1));
+	else if (named)
+		set_string(field, named);
 	else if (*value != '$' && strcmp(value, "SSH_AUTH_SOCK"))
 		set_string(field, path);
 }
