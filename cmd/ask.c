@@ -102,14 +102,15 @@ static bool typing_is_shown(int fd)
 
 static void print(int fd, const char *prompt)
 {
-	auto_close int out = dup(fd);
+	int out = dup(fd);
 	FILE *f = out < 0 ? NULL : fdopen(out, "w");
 
-	if (!f)
-		return;
-	out = -1; /* f's now */
-	term_print_safe(f, prompt);
-	fclose(f);
+	if (f) {
+		term_print_safe(f, prompt);
+		fclose(f); /* and out with it */
+	} else if (out >= 0) {
+		close(out);
+	}
 }
 
 static int wait_for_line(int fd, const char *prompt, bool echo, struct err *err)

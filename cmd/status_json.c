@@ -12,7 +12,7 @@
 static json_t *text(const char *s)
 {
 	json_t *j = s ? json_string(s) : json_null();
-	auto_free char *plain = j ? NULL : strdup(s);
+	auto_free char *plain = s && !j ? strdup(s) : NULL;
 
 	for (char *p = plain; p && *p; p++)
 		if (*p & 0x80)

@@ -184,11 +184,12 @@ static int answer(struct fake *f, const struct remote_exec *e, struct remote_res
 	assert(script);
 	script += strlen("hactl_script=");
 	unquote(&script, &text);
-	if (strstr(text.data, tmpl_text("remote-get.sh")))
-		return answer_get(f, text.data, &body->out);
-	if (strstr(text.data, tmpl_text("remote-same.sh")))
+	script = buf_str(&text);
+	if (strstr(script, tmpl_text("remote-get.sh")))
+		return answer_get(f, script, &body->out);
+	if (strstr(script, tmpl_text("remote-same.sh")))
 		return 0; /* it has nothing just so, as far as it says */
-	return answer_script(f, text.data, body, err);
+	return answer_script(f, script, body, err);
 }
 
 static int fake_exec(struct remote *r, const struct remote_exec *e, struct remote_result *res,
