@@ -45,10 +45,48 @@ static int by_place(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* The indicator of a block scalar whose value has no line end only because the text ends there. */
+static bool find_open_scalar(const struct yaml_stream *s, size_t *start, size_t *end)
+{
+	const struct yaml_node *n = yaml_root(s, yaml_count(s) - 1);
+
+	while (n && !n->alias && n->last)
+		n = n->last;
+	if (!n || n->alias || n->type != YAML_SCALAR || n->plain || !n->len || n->value[n->len - 1] == '\n')
+		return false;
+	*start = yaml_content_start(s, n);
+	*end = *start + 1 + strspn(s->text + *start + 1, "0123456789+-");
+	return strchr("|>", s->text[*start]) && !memchr(s->text + *start, '-', *end - *start);
+}
+
+/* What is put behind such a scalar would give its value a line end: "|" becomes "|-". */
+static void close_scalar(const struct yaml_stream *s, struct yaml_edit *e)
+{
+	char indicator[8] = "";
+	size_t start, end;
+	bool appends = false;
+
+	if (!s->len || s->text[s->len - 1] == '\n' || !yaml_count(s) || !find_open_scalar(s, &start, &end) || end - start > 3)
+		return;
+	for (size_t i = 0; i < e->n; i++) {
+		const struct yaml_splice *p = &e->splices[i];
+
+		appends |= p->start == s->len && (*p->text == '\n' || *p->text == '\r');
+		if (p->start < end && p->end > start)
+			return;
+	}
+	for (size_t i = start; i < end; i++)
+		if (s->text[i] != '+')
+			strncat(indicator, s->text + i, 1);
+	if (appends)
+		yaml_edit_splice(e, start, end, strcat(indicator, "-"));
+}
+
 void yaml_edit_apply(const struct yaml_stream *s, struct yaml_edit *e, struct buf *out)
 {
 	size_t len = out->len + s->len, from = 0;
 
+	close_scalar(s, e);
 	if (e->n)
 		qsort(e->splices, e->n, sizeof(*e->splices), by_place);
 	for (size_t i = 0; i < e->n; i++)

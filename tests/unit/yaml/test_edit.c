@@ -263,9 +263,25 @@ static void strings_are_quoted_when_they_would_be_something_else(void **state)
 		}
 }
 
+/* Its value has no line end, as the text has none. */
+static void a_block_scalar_that_ends_the_text_keeps_its_value_when_something_follows(void **state)
+{
+	(void)state;
+	set_string("a: |\n  x\n  y", "b", "1z", "a: |-\n  x\n  y\nb: 1z");
+	set_string("a: >\n  x", "b", "1z", "a: >-\n  x\nb: 1z");
+	set_string("a: |+\n  x", "b", "1z", "a: |-\n  x\nb: 1z");
+	set_string("a: |2\n   x", "b", "1z", "a: |2-\n   x\nb: 1z");
+	set_string("a: &n |\r\n  x", "b", "1z", "a: &n |-\r\n  x\r\nb: 1z");
+	set_string("a: |-\n  x", "b", "1z", "a: |-\n  x\nb: 1z");
+	set_string("a: |\n  x\n", "b", "1z", "a: |\n  x\nb: 1z\n");
+	set_string("a: |\n  x\n# end", "b", "1z", "a: |\n  x\nb: 1z\n# end");
+	set_string("b: 0\na: |\n  x", "b", "1z", "b: 1z\na: |\n  x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_block_scalar_that_ends_the_text_keeps_its_value_when_something_follows),
 		cmocka_unit_test(a_scalar_is_replaced_where_it_stands),
 		cmocka_unit_test(a_missing_key_goes_behind_the_last_leaf),
 		cmocka_unit_test(line_ends_and_the_missing_last_one_are_kept),
