@@ -86,17 +86,23 @@ static int run_step(struct crew *crew, struct plan_node *n, const struct plan_st
 	return n->plan->dry_run ? 0 : apply(crew, n, s, err);
 }
 
-/* A lost connection that comes back costs a step nothing but time. */
+/* A lost connection that comes back costs a step nothing but time.  What the first try did is found done. */
 static int run_or_mend(struct crew *crew, struct plan_node *n, const struct plan_step *s, enum plan_state *state,
 		       struct err *err)
 {
 	struct plan *p = crew->plan;
 	int rc = run_step(crew, n, s, state, err);
+	bool changed = *state == PLAN_CHANGED;
 
-	if (rc == 0 || err->kind != ERR_CONNECT || !p->mend || !p->mend(p, crew->phase->scope == PLAN_ONCE ? NULL : n, err))
+	if (rc == 0 || err->kind != ERR_CONNECT || !s->repeatable || !p->mend)
+		return rc;
+	if (!p->mend(p, crew->phase->scope == PLAN_ONCE ? NULL : n, err))
 		return rc;
 	err_clear(err);
-	return run_step(crew, n, s, state, err);
+	rc = run_step(crew, n, s, state, err);
+	if (rc == 0 && changed && *state == PLAN_UNCHANGED)
+		*state = PLAN_CHANGED;
+	return rc;
 }
 
 /* Takes err over; the first failure of a run is the one that counts. */

@@ -2,7 +2,7 @@
  * The engine: phases of steps over nodes, on a bounded pool of threads.
  *
  * A step is check, apply, check: what is done already is left alone, so the same run again
- * changes nothing and a broken run goes on, and a step whose connection was lost may be tried again.  A phase ends before the next begins; when a node
+ * changes nothing and a broken run goes on, and most steps may be done again when their connection was lost.  A phase ends before the next begins; when a node
  * failed in it, no later phase starts (but those marked always).  Nothing here prints: events go
  * to an observer, which is only ever called on the thread that called plan_run().
  */
@@ -34,6 +34,7 @@ struct plan_step {
 	int (*check)(struct plan_node *n, bool *done, struct err *err);
 	/* NULL: a step that only looks.  Not called in a dry run. */
 	int (*apply)(struct plan_node *n, struct err *err);
+	bool repeatable;  /* may be done once more when its connection was lost: it remembers nothing of the first try */
 	int max_parallel; /* nodes that may be in apply at a time; 0: as many as the pool has */
 };
 
@@ -87,9 +88,9 @@ struct plan {
 	int parallel;            /* 0: plan_parallel() */
 	bool dry_run;
 	const int *stop;         /* set by a signal: no further step begins; may be NULL */
-	/* A step failed with ERR_CONNECT, on n or, in a phase for all, n NULL: true when that is mended, and
-	 * the step shall be tried once more.  Called on the step's thread; may be NULL. */
-	bool (*mend)(struct plan *p, struct plan_node *n, const struct err *why);
+	/* A repeatable step failed with ERR_CONNECT, on n or, in a phase for all, n NULL: true when that is mended,
+	 * and the step shall be tried once more; else it may say more in err.  Called on the step's thread; may be NULL. */
+	bool (*mend)(struct plan *p, struct plan_node *n, struct err *err);
 
 	bool changed, would_change; /* results */
 	int nproblems;

@@ -235,13 +235,31 @@ static void fake_close(struct remote *r)
 	free(f);
 }
 
-/* Whatever it is, it is held. */
+static int end_hold(const struct answer *a, const struct remote_exec *e, struct remote_result *res, struct err *err)
+{
+	auto_buf struct buf out = BUF_INIT;
+	const struct buf nothing = BUF_INIT;
+	char nonce[65];
+
+	if (sscanf(e->input, "hactl_nonce=%64s", nonce) != 1)
+		abort();
+	buf_puts(&out, a->out);
+	if (add_framed(e, nonce, a->status, 1, &out, res, err) < 0 || add_framed(e, nonce, a->status, 2, &nothing, res, err) < 0)
+		return -1;
+	res->status = 0;
+	return 0;
+}
+
+/* Whatever it is, it is held, unless the test taught how it ends. */
 static int fake_hold(struct remote *r, const struct remote_exec *e, struct remote_result *res, struct err *err)
 {
 	struct fake *f = (struct fake *)r;
 
 	if (f->fail_in && !--f->fail_in)
 		return err_set(err, ERR_CONNECT, "the connection is lost");
+	for (const struct answer *a = f->answers; a; a = a->next)
+		if (!strcmp(a->match, REMOTE_FAKE_HOLD))
+			return end_hold(a, e, res, err);
 	buf_puts(&res->out, e->until);
 	return 0;
 }

@@ -14,6 +14,9 @@ struct remote *remote_fake(void);
 void remote_fake_answer(struct remote *r, const char *match, int status, const char *out,
 			const char *err);
 
+/* Taught as match, it is how a script ends that would have been held. */
+#define REMOTE_FAKE_HOLD "hactl.holder"
+
 /* The nth call from now (1: the next) finds the connection lost. */
 void remote_fake_fail(struct remote *r, int nth);
 

@@ -153,6 +153,7 @@ static void make_connection(struct request *q)
 		b->full = true;
 	} else if (!b->failed && err.kind != ERR_INTERRUPTED) {
 		b->failed = true;
+		b->failed_ms = clock_ms();
 		b->untrusted = untrusted;
 		b->unsupported = unsupported;
 		b->why = err;
@@ -179,11 +180,23 @@ static int too_busy(const struct request *q, struct err *err)
 		       "connections: run the command again", q->node->via->host, QUEUE_MS / 1000);
 }
 
+/* One that was reached before may be so again; who asks after the failure tries. */
+static void forgive(const struct request *q)
+{
+	struct ssh_bastion *b = q->b;
+
+	if (!b->failed || !b->n || b->untrusted || q->deadline_ms - QUEUE_MS <= b->failed_ms)
+		return;
+	b->failed = b->unsupported = false;
+	err_clear(&b->why);
+}
+
 /* A connection that can open a channel now; with the lock held. */
 static int find_connection(struct request *q, struct err *err)
 {
 	struct ssh_bastion *b = q->b;
 
+	forgive(q);
 	while (!remote_interrupted()) {
 		size_t stalled = count_stalled(b);
 

@@ -60,7 +60,8 @@ struct ssh_bastion {
 	int connecting;
 	bool full;  /* it takes no further connection */
 	bool failed, untrusted, unsupported;
-	struct err why; /* it cannot be reached, for the whole run */
+	int64_t failed_ms; /* when */
+	struct err why; /* it cannot be reached: for the whole run, when it never was; else for those who waited then */
 };
 
 /* share.c: the one of that key, made when there is none; with a reference for the caller. */

@@ -72,7 +72,7 @@ static int apply_haproxy(struct plan_node *p, struct err *err)
 	const struct remote_var vars[] = {
 		{ "keep", steps_foreign_haproxy(n) ? "yes" : "" }, { NULL, NULL },
 	};
-	const struct remote_cmd cmd = { .script = tmpl_text("haproxy-apply.sh"), .vars = vars };
+	const struct remote_cmd cmd = { .script = tmpl_text("haproxy-apply.sh"), .vars = vars, .survives = true };
 
 	if (steps_render_haproxy(n->run, &cfg, err) < 0)
 		return -1;

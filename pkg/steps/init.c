@@ -73,13 +73,18 @@ static int check_init(struct plan_node *p, bool *done, struct err *err)
 	auto_wipe struct buf config = BUF_INIT;
 	const struct buf nothing = BUF_INIT;
 
+	/* when this is done again the API may be there, made by a kubeadm whose end was not heard */
+	if (steps_facts(n, err) < 0 || steps_adopt(n->run, err) < 0)
+		return -1;
+	if (n->run->api && !n->listed && steps_read_members_patiently(n->run, err) < 0)
+		return -1;
 	*done = n->run->api && n->listed && !n->facts.begun;
 	if (*done)
 		return 0;
 	if (n->run->api && !n->facts.begun)
 		return err_set(err, ERR_FAILED, "there is a cluster, but it does not list '%s'", n->inv->name);
 	/* what is wrong with the documents is said before anything is run */
-	if (steps_facts(n, err) < 0 || steps_render_init(n->run, n, &config, err) < 0)
+	if (steps_render_init(n->run, n, &config, err) < 0)
 		return -1;
 	if (p->plan->dry_run)
 		steps_diff(p, STEPS_INIT_CONFIG, &nothing, &config);
@@ -103,7 +108,7 @@ static int apply_init(struct plan_node *p, struct err *err)
 
 static const struct plan_step init_steps[] = {
 	{ .name = "kubeadm-init", .title = "kubeadm init", .applies = is_seed, .check = check_init,
-	  .apply = apply_init },
+	  .apply = apply_init, .repeatable = true },
 	{ .name = NULL },
 };
 

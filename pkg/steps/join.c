@@ -225,15 +225,15 @@ static const struct plan_step token_steps[] = {
 
 static const struct plan_step join_steps[] = {
 	{ .name = "join-control-plane", .title = "kubeadm join", .applies = joins_control_plane,
-	  .check = check_join, .apply = apply_control_plane, .max_parallel = JOINS_AT_ONCE },
+	  .check = check_join, .apply = apply_control_plane, .repeatable = true, .max_parallel = JOINS_AT_ONCE },
 	{ .name = "join-worker", .title = "kubeadm join", .applies = joins_as_worker,
-	  .check = check_join, .apply = apply_worker },
+	  .check = check_join, .apply = apply_worker, .repeatable = true },
 	{ .name = NULL },
 };
 
 static const struct plan_step etcd_steps[] = {
 	{ .name = "join-etcd", .title = "joining etcd", .applies = joins_etcd, .check = check_etcd,
-	  .apply = apply_etcd, .max_parallel = 1 },
+	  .apply = apply_etcd, .repeatable = true, .max_parallel = 1 },
 	{ .name = NULL },
 };
 

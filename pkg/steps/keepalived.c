@@ -127,11 +127,13 @@ static int apply_switch(struct plan_node *p, struct err *err)
 	const struct remote_var vars[] = {
 		{ "dir", DIR }, { "foreign", foreign }, { "conf", conf_path(&n->facts) }, { NULL, NULL },
 	};
-	const struct remote_cmd cmd = { .script = tmpl_text("keepalived-switch.sh"), .vars = vars };
+	const struct remote_cmd cmd = { .script = tmpl_text("keepalived-switch.sh"), .vars = vars, .survives = true };
 
 	n->stale = true;
+	if (remote_check(n->remote, &cmd, &res, err) < 0)
+		return steps_explain(n, err);
 	n->vip_staged = false;
-	return remote_check(n->remote, &cmd, &res, err) < 0 ? steps_explain(n, err) : 0;
+	return 0;
 }
 
 /* ---- who holds it ---- */
@@ -211,18 +213,18 @@ static bool has_vip(const struct plan_node *p)
 
 static const struct plan_step keepalived_steps[] = {
 	{ .name = "keepalived", .title = "keepalived", .applies = runs_keepalived,
-	  .check = check_keepalived, .apply = apply_keepalived },
+	  .check = check_keepalived, .apply = apply_keepalived, .repeatable = true },
 	{ .name = NULL },
 };
 
 static const struct plan_step switch_steps[] = {
 	{ .name = "keepalived-switch", .title = "keepalived switched", .applies = is_staged,
-	  .check = check_switched, .apply = apply_switch },
+	  .check = check_switched, .apply = apply_switch, .repeatable = true },
 	{ .name = NULL },
 };
 
 static const struct plan_step vip_steps[] = {
-	{ .name = "vip", .title = "virtual IP", .applies = has_vip, .check = look_vip },
+	{ .name = "vip", .title = "virtual IP", .applies = has_vip, .check = look_vip, .repeatable = true },
 	{ .name = NULL },
 };
 

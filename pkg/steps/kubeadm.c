@@ -137,7 +137,7 @@ static int explain_late(struct steps_node *n, const char *verb, const struct rem
 static int tell_end(struct steps_node *n, const char *verb, int rc, const struct remote_result *res, const struct listener *l,
 		    struct err *err)
 {
-	bool left = rc < 0 && (err->kind == ERR_INTERRUPTED || err->kind == ERR_CONNECT);
+	bool left = rc < 0 && !n->again && (err->kind == ERR_INTERRUPTED || err->kind == ERR_CONNECT);
 
 	if (left || (rc < 0 && res->late))
 		__atomic_store_n(&n->run->token_used, true, __ATOMIC_RELAXED);

@@ -15,6 +15,7 @@
 #define BEAT_MS 3000
 #define LOOK_AGAIN_MS 2000
 #define LOCK_TIMEOUT_MS 20000
+#define MOVE_MS 3000
 
 struct steps_lock {
 	struct steps_run *run;
@@ -36,6 +37,7 @@ static void beat_all(struct steps_lock *l)
 		if (!n || remote_beat(n->remote) == 0)
 			continue;
 		l->run->lock_lost = n->inv->name; /* told at the end: events are the plan's threads' */
+		n->lock_broken = true;
 		l->nodes[i] = NULL;
 	}
 }
@@ -137,12 +139,12 @@ static void add_holder(const struct buf *out, struct buf *who)
 }
 
 /* 1: it is held from now on; 0: somebody else has it. */
-static int hold_node(struct steps_node *n, struct buf *who, struct err *err)
+static int hold_node(struct steps_node *n, struct remote *remote, struct buf *who, struct err *err)
 {
 	const struct remote_var vars[] = { { "who", n->run->opt.who }, { NULL, NULL } };
 	const struct remote_cmd cmd = { .script = tmpl_text("lock.sh"), .vars = vars, .timeout_ms = LOCK_TIMEOUT_MS };
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
-	int rc = remote_hold(n->remote, &cmd, &res, err);
+	int rc = remote_hold(remote, &cmd, &res, err);
 
 	if (rc == 0 && !strstr(buf_str(&res.out), " busy\n"))
 		return err_set(err, ERR_REMOTE, "cannot take the lock /run/hactl.lock: %s",
@@ -154,7 +156,7 @@ static int hold_node(struct steps_node *n, struct buf *who, struct err *err)
 
 static int lock_node(struct steps_node *n, struct buf *who, struct err *err)
 {
-	int rc = hold_node(n, who, err);
+	int rc = hold_node(n, n->remote, who, err);
 
 	if (rc == 1)
 		add_node(n->run->held, n);
@@ -224,12 +226,65 @@ void steps_lock_again(struct steps_node *n)
 	pthread_mutex_unlock(&l->mutex);
 	if (locked)
 		return;
-	rc = hold_node(n, &who, &ignored); /* the others are to be heard of meanwhile */
+	rc = hold_node(n, n->remote, &who, &ignored); /* the others are to be heard of meanwhile */
 	pthread_mutex_lock(&l->mutex);
 	if (rc == 1)
 		add_node(l, n);
-	if (rc != 1 || n->run->lock_lost == n->inv->name)
-		n->run->lock_lost = rc == 1 ? NULL : n->inv->name; /* the other nodes were held meanwhile, or are told of */
+	else
+		n->run->lock_lost = n->inv->name;
+	pthread_mutex_unlock(&l->mutex);
+}
+
+void steps_lock_forget(struct steps_node *n)
+{
+	struct steps_lock *l = n->run->held;
+
+	if (!l)
+		return;
+	pthread_mutex_lock(&l->mutex);
+	for (size_t i = 0; i < l->n; i++)
+		if (l->nodes[i] == n)
+			l->nodes[i] = NULL;
+	pthread_mutex_unlock(&l->mutex);
+}
+
+int steps_lock_move(struct steps_node *n, struct remote *fresh, struct err *err)
+{
+	struct clock_poll poll = clock_poll_start(MOVE_MS, 500);
+
+	if (!n->run->held || !n->inv->control_plane)
+		return 0;
+	for (;;) { /* somebody who waits for the lock tries one node after the other, for an instant */
+		auto_buf struct buf who = BUF_INIT;
+		int rc = hold_node(n, fresh, &who, err);
+
+		if (rc)
+			return rc < 0 ? -1 : 0;
+		if (!steps_pause(n->run, &poll))
+			return err_set(err, ERR_LOCKED, "somebody else is at work on this cluster since the connection was lost: %s; run the same command when that has ended",
+				       buf_str(&who));
+	}
+}
+
+/* As long as one node was held all the time nobody else was at work. */
+static bool one_was_held(const struct steps_lock *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->nodes[i] && !l->nodes[i]->lock_broken)
+			return true;
+	return false;
+}
+
+void steps_lock_moved(struct steps_node *n)
+{
+	struct steps_lock *l = n->run->held;
+
+	if (!l || !n->inv->control_plane)
+		return;
+	pthread_mutex_lock(&l->mutex);
+	if (n->run->lock_lost == n->inv->name && one_was_held(l))
+		n->run->lock_lost = NULL;
+	add_node(l, n);
 	pthread_mutex_unlock(&l->mutex);
 }
 

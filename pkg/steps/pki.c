@@ -204,12 +204,12 @@ static const struct plan_step ca_hash_steps[] = {
 };
 
 static const struct plan_step read_steps[] = {
-	{ .name = "read-pki", .title = "reading the PKI", .applies = somebody_joins, .check = look_pki },
+	{ .name = "read-pki", .title = "reading the PKI", .applies = somebody_joins, .check = look_pki, .repeatable = true },
 	{ .name = NULL },
 };
 
 static const struct plan_step pki_steps[] = {
-	{ .name = "pki", .title = "PKI and admin.conf", .applies = gets_pki, .check = check_pki, .apply = apply_pki },
+	{ .name = "pki", .title = "PKI and admin.conf", .applies = gets_pki, .check = check_pki, .apply = apply_pki, .repeatable = true },
 	{ .name = NULL },
 };
 

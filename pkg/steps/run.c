@@ -265,7 +265,7 @@ static const struct plan_step connect_steps[] = {
 };
 
 static const struct plan_step facts_steps[] = {
-	{ .name = "facts", .title = "facts", .applies = is_connected, .check = look_facts },
+	{ .name = "facts", .title = "facts", .applies = is_connected, .check = look_facts, .repeatable = true },
 	{ .name = NULL },
 };
 

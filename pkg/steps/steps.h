@@ -62,6 +62,8 @@ struct steps_node {
 	struct steps_probe *probe; /* what was tried before anything was changed; NULL: nothing */
 	bool may_reset;   /* what was begun may be taken away: steps_wait has asked where it had to */
 	bool forgotten;   /* etcd lists no member of it: made sure of before a reset */
+	bool lock_broken; /* its lock was not held all the time */
+	bool again;       /* its step is to be done again */
 	bool lost;        /* it could not be reached again, and nobody waits for it any more */
 	bool vip_staged;  /* new files of keepalived lie beside the old ones, tested */
 };
@@ -124,6 +126,11 @@ void steps_unlock(struct steps_run *run);
 void steps_lock_leave(struct steps_node *n);
 /* When there is a session again. */
 void steps_lock_again(struct steps_node *n);
+/* For a session that was lost: what keeps the lock forgets it; a fresh one takes its place, before it is the
+ * node's, and is kept then.  ERR_LOCKED: somebody else has the lock meanwhile. */
+void steps_lock_forget(struct steps_node *n);
+int steps_lock_move(struct steps_node *n, struct remote *fresh, struct err *err) MUST_CHECK;
+void steps_lock_moved(struct steps_node *n);
 /* Who holds the lock of a node: empty when nobody does. */
 int steps_lock_holder(struct steps_node *n, struct buf *who, struct err *err) MUST_CHECK;
 
@@ -250,7 +257,7 @@ int steps_run_lasting(struct plan_node *p, const char *what, const struct steps_
 		      struct err *err) MUST_CHECK;
 
 /* For plan.mend: connects again to the nodes whose sessions are lost, for half a minute each. */
-bool steps_mend(struct plan *p, struct plan_node *n, const struct err *why);
+bool steps_mend(struct plan *p, struct plan_node *n, struct err *err);
 
 #define STEPS_NO_INTERFACE "FOUND-ON-NODE" /* where only the node could tell */
 #define STEPS_INIT_CONFIG "/var/lib/hactl/kubeadm-init.yaml"

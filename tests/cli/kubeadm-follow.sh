@@ -3,7 +3,7 @@ templates=$(cd "$(dirname "$0")/../../templates" && pwd)
 . "$(dirname "$0")/lib.sh"
 
 mkdir -p bin kubernetes state
-printf '#!/bin/sh\n' >bin/systemctl
+printf '#!/bin/sh\n' | tee bin/systemctl >bin/sleep
 # It says a line whenever it may, and ends with the last word.
 mkfifo pace
 cat >bin/kubeadm <<END
@@ -25,7 +25,7 @@ begin() {
   runner=$!
   exec 7>pace
   printf 'one\ntwo\n' >&7
-  for _ in $(seq 100); do [ "$(wc -l <told)" = 2 ] && break; sleep 0.05; done
+  for _ in $(seq 100); do [ "$(wc -l <told)" = 2 ] && break; /bin/sleep 0.05; done
   [ "$(cat told)" = "$(printf 'one\ntwo')" ] || die "it said: $(cat told)"
   pkill -P $runner -x tail
   kill $runner
@@ -34,7 +34,7 @@ follow() { id=$1 heard=$2 limit=$3 sh kubeadm-follow >told 2>&1; }
 ends() { exec 7>&-; wait; flock state/lock true; }
 
 begin first
-(sleep 0.3; printf 'three\n0\n' >&7) &
+(/bin/sleep 0.3; printf 'three\n0\n' >&7) &
 follow first 4 20 || die "status $?: $(cat told)"
 [ "$(cat told)" = "$(printf 'two\nthree')" ] || die "after 'one' it said: $(cat told)"
 ends
@@ -49,6 +49,11 @@ ends
 
 status=0; follow other 0 20 || status=$?
 [ $status = 74 ] || die "a run that never began: $status"
+flock state/lock /bin/sleep 2 &
+until ! flock -n state/lock true; do /bin/sleep 0.02; done
+status=0; follow other 0 20 || status=$?
+[ $status = 75 ] || die "somebody else's kubeadm runs: $status"
+wait
 
 begin third
 status=0; follow third 8 1 || status=$?

@@ -78,7 +78,8 @@ part_power() {
   holds "no file is there in part" pki_parses
 
   must "the same command makes the cluster" hactl apply --config "$W/hactl.yaml"
-  holds "it is whole" whole 3
+  # the API calls a node whose power was cut Ready for 40 s, and not Ready after it is back, for some seconds
+  holds "it is whole" within 60 whole 3
 }
 
 # ---- power: the second member is announced, so etcd needs it, and its machine dies before it has started

@@ -15,6 +15,7 @@ struct thing {
 	int value, goal, applied, checked;
 	bool lazy, broken;
 	int lost; /* checks that find no connection */
+	bool lost_after; /* apply does its work, and loses the connection */
 	int *stop; /* set while it is worked on, as a signal would */
 };
 
@@ -38,7 +39,6 @@ static int apply(struct plan_node *n, struct err *err)
 	struct thing *t = n->data;
 	int now = __atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
 
-	(void)err;
 	int most = __atomic_load_n(&most_running, __ATOMIC_SEQ_CST);
 
 	while (now > most && !__atomic_compare_exchange_n(&most_running, &most, now, false,
@@ -48,6 +48,8 @@ static int apply(struct plan_node *n, struct err *err)
 	__atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
 	t->applied++;
 	t->value = t->lazy ? t->value : t->goal;
+	if (t->lost_after)
+		return err_set(err, ERR_CONNECT, "lost");
 	if (t->stop)
 		*t->stop = 1;
 	return 0;
@@ -56,7 +58,7 @@ static int apply(struct plan_node *n, struct err *err)
 static int mended, refused;
 
 /* The first node's connection can be made again. */
-static bool mend(struct plan *p, struct plan_node *n, const struct err *why)
+static bool mend(struct plan *p, struct plan_node *n, struct err *why)
 {
 	bool can = !n || n == &p->nodes[0];
 
@@ -66,7 +68,7 @@ static bool mend(struct plan *p, struct plan_node *n, const struct err *why)
 }
 
 static const struct plan_step steps[] = {
-	{ .name = "reach", .title = "the goal", .check = check, .apply = apply },
+	{ .name = "reach", .title = "the goal", .check = check, .apply = apply, .repeatable = true },
 	{ .name = NULL },
 };
 static const struct plan_step narrow_steps[] = {
@@ -147,6 +149,31 @@ static void a_step_that_loses_it_again_fails(void **state)
 	assert_int_equal(plan_run(&p, phases, &err), -1);
 	assert_int_equal(err.kind, ERR_CONNECT);
 	assert_int_equal(mended, 1);
+}
+
+static void a_step_that_must_not_be_repeated_is_not(void **state)
+{
+	RUN(1, THINGS({ .goal = 1, .lost = 1 }), &narrow);
+	(void)state;
+
+	p.mend = mend;
+	mended = 0;
+	assert_int_equal(plan_run(&p, phases, &err), -1);
+	assert_int_equal(mended, 0);
+}
+
+static void what_was_done_before_the_connection_was_lost_is_a_change(void **state)
+{
+	RUN(1, THINGS({ .goal = 1, .lost_after = true }), &every);
+	(void)state;
+
+	p.mend = mend;
+	mended = 0;
+	assert_int_equal(plan_run(&p, phases, &err), 0);
+	assert_int_equal(things[0].applied, 1);
+	assert_int_equal(mended, 1);
+	assert_true(p.changed);
+	assert_string_equal(events.v[events.n - 1], "first m1 reach changed");
 }
 
 static void what_fails_otherwise_is_not_mended(void **state)
@@ -310,6 +337,8 @@ int main(void)
 		cmocka_unit_test(a_step_is_checked_applied_and_checked),
 		cmocka_unit_test(a_step_whose_connection_comes_back_is_done_once_more),
 		cmocka_unit_test(a_step_that_loses_it_again_fails),
+		cmocka_unit_test(a_step_that_must_not_be_repeated_is_not),
+		cmocka_unit_test(what_was_done_before_the_connection_was_lost_is_a_change),
 		cmocka_unit_test(what_fails_otherwise_is_not_mended),
 		cmocka_unit_test(what_is_done_is_left_alone),
 		cmocka_unit_test(a_step_that_did_not_help_is_an_error),

@@ -109,13 +109,28 @@ static inline void sshd_prepare(struct sshd *d)
 	       d->dir);
 }
 
+/* With the configuration that it has. */
+static inline void sshd_run(struct sshd *d)
+{
+	auto_free char *config = sshd_path(d, "sshd_config"), *log = sshd_path(d, "log");
+	struct clock_poll p = clock_poll_start(10000, 50);
+
+	d->pid = fork();
+	if (!d->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		(void)!freopen("/dev/null", "w", stderr); /* sessions that outlive the log complain */
+		execl(SSHD, SSHD, "-D", "-f", config, "-E", log, NULL);
+		_exit(127);
+	}
+	while (!sshd_answers(d->port))
+		assert_true(clock_poll_pause(&p));
+}
+
 /* extra: more lines of sshd_config, which win as the first do.  SHLVL keeps bash from reading the
  * .bashrc of whoever runs the tests, which may say things. */
 static inline void sshd_start(struct sshd *d, const char *extra)
 {
-	auto_free char *config = sshd_path(d, "sshd_config"), *log = sshd_path(d, "log");
 	auto_buf struct buf text = BUF_INIT;
-	struct clock_poll p = clock_poll_start(10000, 50);
 
 	close(listen_anywhere(&d->port));
 	buf_printf(&text,
@@ -127,15 +142,7 @@ static inline void sshd_start(struct sshd *d, const char *extra)
 		   getuid() ? "yes" : "no", /* without PAM, an sshd not run by root takes all for locked */
 		   extra && strstr(extra, "MaxStartups") ? "" : "MaxStartups 100"); /* here the last wins */
 	sshd_write(d, "sshd_config", buf_str(&text));
-	d->pid = fork();
-	if (!d->pid) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		(void)!freopen("/dev/null", "w", stderr); /* sessions that outlive the log complain */
-		execl(SSHD, SSHD, "-D", "-f", config, "-E", log, NULL);
-		_exit(127);
-	}
-	while (!sshd_answers(d->port))
-		assert_true(clock_poll_pause(&p));
+	sshd_run(d);
 }
 
 static inline void sshd_stop(struct sshd *d)

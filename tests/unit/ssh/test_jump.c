@@ -331,6 +331,32 @@ static void a_lost_bastion_is_named(void **state)
 	remote_close(r);
 }
 
+static void a_bastion_that_comes_back_is_connected_to_again(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_way struct way w;
+	struct clock_poll poll = clock_poll_start(5000, 100);
+	struct remote *held, *r = NULL;
+
+	(void)state;
+	way_init(&w);
+	held = connect_way(&w, &err); /* what is known of the bastion is kept by those that are connected */
+	assert_non_null(held);
+	hang_up(&bastion);
+	sshd_stop(&bastion);
+	assert_refused(&w, "bastion", "127.0.0.1");
+	sshd_run(&bastion);
+	while (!r && clock_poll_pause(&poll)) {
+		err_clear(&err);
+		r = connect_way(&w, &err);
+	}
+	if (!r)
+		fail_msg("%s", err.msg);
+	assert_works(r);
+	remote_close(r);
+	remote_close(held);
+}
+
 /* A listener that answers no further connection: its queue is full. */
 struct hole {
 	int fds[4], port;
@@ -428,6 +454,7 @@ int main(void)
 		TEST(the_host_key_of_every_hop_is_checked),
 		TEST(the_nodes_own_host_key_is_checked_behind_a_bastion),
 		TEST(a_lost_bastion_is_named),
+		TEST(a_bastion_that_comes_back_is_connected_to_again),
 		TEST(a_node_that_does_not_answer_its_bastion_is_told),
 		TEST(dead_nodes_hold_up_no_others),
 	};

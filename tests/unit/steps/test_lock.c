@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -64,10 +65,59 @@ static void a_node_that_is_back_is_locked_again(void **state)
 	assert_string_equal(run.lock_lost, "m1");
 }
 
+/* m1's session is lost: its lock was not held for a while. */
+static void lose_m1(struct remote *fresh)
+{
+	auto_err struct err err = ERR_INIT;
+
+	steps_lock_forget(&nodes[0]);
+	run.lock_lost = nodes[0].inv->name;
+	nodes[0].lock_broken = true;
+	assert_int_equal(steps_lock_move(&nodes[0], fresh, &err), 0);
+	remote_close(nodes[0].remote);
+	nodes[0].remote = fresh;
+	steps_lock_moved(&nodes[0]);
+}
+
+static void a_lock_that_was_lost_is_no_matter_while_another_was_held(void **state)
+{
+	(void)state;
+	lose_m1(session());
+	assert_null(run.lock_lost);
+}
+
+static void a_lock_that_was_lost_with_all_others_is_told(void **state)
+{
+	(void)state;
+	nodes[1].lock_broken = true;
+	lose_m1(session());
+	assert_string_equal(run.lock_lost, "m1");
+}
+
+static void a_lock_that_somebody_else_took_meanwhile_ends_the_run(void **state)
+{
+	auto_err struct err err = ERR_INIT;
+	struct remote *fresh = remote_fake();
+	int64_t start_ms = clock_ms();
+
+	(void)state;
+	remote_fake_answer(fresh, ":", 0, "", "");
+	remote_fake_answer(fresh, REMOTE_FAKE_HOLD, 0, "x busy\nsomebody on pc\n", "");
+	steps_lock_forget(&nodes[0]);
+	assert_int_equal(steps_lock_move(&nodes[0], fresh, &err), -1);
+	if (err.kind != ERR_LOCKED || !strstr(err.msg, "since the connection was lost: somebody on pc"))
+		fail_msg("%s", err.msg);
+	assert_true(clock_ms() - start_ms >= 2000); /* who only waits for the lock holds it for an instant */
+	remote_close(fresh);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_node_that_is_back_is_locked_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lock_that_was_lost_is_no_matter_while_another_was_held, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lock_that_was_lost_with_all_others_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lock_that_somebody_else_took_meanwhile_ends_the_run, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

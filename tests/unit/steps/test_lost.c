@@ -21,7 +21,7 @@ static void assert_each_kubeadm_ran_once(const struct sim *s, int followed)
 		assert_int_equal(s->nodes[i].kubeadms, 2); /* in two parts */
 	for (int i = 0; i < SIM_NODES; i++)
 		n += s->nodes[i].followed;
-	assert_int_equal(n, followed);
+	assert_true(followed < 0 || n == followed);
 }
 
 static void a_connection_that_is_lost_while_kubeadm_runs_is_made_again_and_kubeadm_followed(void **state)
@@ -111,6 +111,17 @@ static void whichever_call_fails_the_error_names_node_and_step_and_the_next_run_
 	assert_true(n > 30); /* a bootstrap of three nodes takes more calls than that */
 }
 
+/* Steps that come before anything is changed, or must not be done again. */
+static bool may_fail(const char *step)
+{
+	static const char *const steps[] = { "connect", "lock", "password", "cluster", "quorum", "stale", NULL };
+
+	for (const char *const *s = steps; *s; s++)
+		if (!strcmp(*s, step))
+			return true;
+	return false;
+}
+
 /* The same when only the connection is lost; false when there is no nth call. */
 static bool lose_once(int nth, bool late)
 {
@@ -122,8 +133,14 @@ static bool lose_once(int nth, bool late)
 	sim_start(&s);
 	s.fail_at = nth;
 	s.fail_late = late;
-	if (apply(&s, &told, &err) < 0 && strcmp(told.step, "connect"))
-		fail_msg("call %d (%s), step '%s': %s", nth, late ? "late" : "early", told.step, err.msg);
+	if (apply(&s, &told, &err) < 0) {
+		if (!may_fail(told.step))
+			fail_msg("call %d (%s), step '%s': %s", nth, late ? "late" : "early", told.step, err.msg);
+	} else {
+		assert_true(told.changed);
+		assert_cluster(&s);
+		assert_each_kubeadm_ran_once(&s, -1);
+	}
 	hit = *s.failed;
 	s.fail_at = 0;
 	assert_applies(&s, true);
