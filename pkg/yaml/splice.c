@@ -62,7 +62,7 @@ static bool find_open_scalar(const struct yaml_stream *s, size_t *start, size_t 
 /* What is put behind such a scalar would give its value a line end: "|" becomes "|-". */
 static void close_scalar(const struct yaml_stream *s, struct yaml_edit *e)
 {
-	char indicator[8] = "";
+	auto_buf struct buf indicator = BUF_INIT;
 	size_t start, end;
 	bool appends = false;
 
@@ -77,9 +77,10 @@ static void close_scalar(const struct yaml_stream *s, struct yaml_edit *e)
 	}
 	for (size_t i = start; i < end; i++)
 		if (s->text[i] != '+')
-			strncat(indicator, s->text + i, 1);
+			buf_add(&indicator, s->text + i, 1);
+	buf_puts(&indicator, "-");
 	if (appends)
-		yaml_edit_splice(e, start, end, strcat(indicator, "-"));
+		yaml_edit_splice(e, start, end, buf_str(&indicator));
 }
 
 void yaml_edit_apply(const struct yaml_stream *s, struct yaml_edit *e, struct buf *out)
