@@ -45,8 +45,9 @@ if (socket($raw, $family, SOCK_RAW, 112)) {
 		setsockopt($raw, IPPROTO_IP, IP_ADD_MEMBERSHIP, pack_ip_mreq(inet_pton(AF_INET, '224.0.0.18'), inet_pton(AF_INET, $own)))
 			or print "net_error=no VRRP group: $!\n";
 	} else {
-		my $index = 0;
-		if (open(my $f, '<', "/sys/class/net/$interface/ifindex")) { $index = int(<$f>) }
+		# /sys may be that of another network namespace, and perl-base has no if_nametoindex
+		my $request = pack('a16x24', $interface);
+		my $index = ioctl($raw, 0x8933, $request) ? unpack('x16i', $request) : 0;	# SIOCGIFINDEX
 		setsockopt($raw, IPPROTO_IPV6, IPV6_JOIN_GROUP, pack_ipv6_mreq(inet_pton(AF_INET6, 'ff02::12'), $index))
 			or print "net_error=no VRRP group: $!\n";
 	}

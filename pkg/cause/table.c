@@ -51,6 +51,7 @@ const struct cause_rule cause_rules[] = {
 	{ "version-too-new", NULL, "only supports deploying clusters with the control plane version|\\[ERROR KubernetesVersion\\]", "kubeadm on the node is not for this version of Kubernetes", "install the kubeadm of that version, or change kubernetesVersion" },
 	{ "kubelet-too-new", NULL, "\\[ERROR KubeletVersion\\]|kubelet version is higher than the control plane version", "the kubelet is newer than the control plane", "install the kubelet of the cluster's version" },
 	{ "too-small", NULL, "\\[ERROR (NumCPU|Mem)\\]", "the node has too few CPUs or too little memory", "a control-plane node needs 2 CPUs and 1700 MB; ignorePreflightErrors knows NumCPU and Mem" },
+	{ "kernel-setting", NULL, "\\[ERROR FileContent-+(proc-sys-net-ipv6[^]]+)\\]", "a kernel setting that pods need is off ({1})", "'sysctl -w net.ipv6.conf.all.forwarding=1 net.bridge.bridge-nf-call-ip6tables=1', and keep both in /etc/sysctl.d" },
 	{ "kernel-setting", NULL, "\\[ERROR FileContent-+([^]]+)\\]", "a kernel setting that pods need is off ({1})", "'modprobe br_netfilter', 'sysctl -w net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1', and keep both in /etc" },
 	{ "tool-missing", NULL, "\\[ERROR FileExisting-([a-z0-9]+)\\]", "a program that kubeadm needs is not installed ({1})", "install it on the node, and run the same command again" },
 	{ "too-many-files", NULL, "too many open files|inotify_init: |failed to create fsnotify watcher", "the node is out of file handles or inotify watches", "'sysctl -w fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288', and keep it in /etc/sysctl.d" },
@@ -74,7 +75,7 @@ const struct cause_rule cause_rules[] = {
 const size_t cause_nrules = sizeof(cause_rules) / sizeof(*cause_rules);
 
 const char *const cause_seen[] = {
-	"ca-expired", "clock", "disk-full", "image-missing", "keepalived-masked", "kernel-setting",
-	"kubelet-masked", "out-of-memory", "port-in-use", "read-only", "resolv-conf", "sandbox-image",
+	"ca-expired", "ca-not-pinned", "certificate-expired", "clock", "disk-full", "image-missing",
+	"keepalived-masked", "kernel-setting", "kubelet-down", "kubelet-masked", "manifest-broken", "out-of-memory", "port-in-use", "read-only", "resolv-conf", "sandbox-image",
 	"swap-on", "token-unknown", "unknown-gate", "unknown-option", "wrong-ca", "wrong-san", NULL,
 };

@@ -213,8 +213,9 @@ static void judge_endpoint(struct steps_run *run)
 	auto_free char *list = strs_join(&from, ", ");
 
 	if (from.n && run->api && !run->direct)
-		plan_problem(&run->plan, NULL, "let it through in the firewalls, and look whether they know the way there",
-			     "the endpoint %s answers here, but cannot be reached from %s", run->inv->endpoint, list);
+		plan_problem(&run->plan, from.n == 1 ? list : NULL, "see the routes and firewalls on the way there",
+			     "the endpoint %s answers here, but cannot be reached from %s", run->inv->endpoint,
+			     from.n == 1 ? "the node" : list);
 }
 
 /* Slow disks make etcd slow, and only the slowest are reason enough not to begin. */

@@ -41,12 +41,12 @@ ip-forward|blank|init|5|m1|kernel-setting|kernel setting that pods need is off.*
 resolv-conf|blank|init|5|m1|resolv-conf|/etc/no-such-resolv.conf|resolvConf
 remains|blank|init|1|m1|-|remains of another cluster|kubeadm reset
 token|joining|apply|5|m2|token-unknown|bootstrap token is not known|run the same
-#other-ca|joining|apply|5|m2|ca-not-pinned|another CA|hactl status
-#route|joining|apply|5|m2|vip-unreachable|no route to the virtual IP 10.230.255.168|routes
-#firewall-api|joining|apply|1|m2|-|6443|firewall
-#cert-expired|living|apply|4|m1|certificate-expired|certificate /etc/kubernetes/pki/apiserver.crt has expired|kubeadm certs renew
-#kubelet-stopped|living|apply|4|m1|kubelet-down|kubelet does not run|systemctl
-#manifest|living|apply|4|m1|manifest-broken|manifest /etc/kubernetes/manifests/kube-apiserver.yaml cannot be read|writes those
+other-ca|joining|apply|5|m2|ca-not-pinned|another CA|hactl status
+route|joining|apply|1|m2|-|the endpoint 10.230.255.168:6443 answers here, but cannot be reached|routes
+firewall-api|joining|apply|1|m1|-|TCP port 6443 cannot be reached from m2|firewall
+cert-expired|living|apply|4|m1|certificate-expired|certificate /etc/kubernetes/pki/apiserver.crt has expired|kubeadm certs renew
+kubelet-stopped|living|apply|4|m1|kubelet-down|kubelet does not run|systemctl
+manifest|living|apply|4|m1|manifest-broken|manifest /etc/kubernetes/manifests/kube-apiserver.yaml cannot be read|writes those
 #etcd-damaged|living|apply|4|m1|etcd-data-damaged|etcd's data on the node is damaged|kubeadm reset
 T
 }

@@ -4,6 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+not() { ! "$@"; }
 fresh 3
 VIP=fd00:10:230:255::168
 documents() {
@@ -13,6 +14,9 @@ documents() {
 documents >"$W/kubeadm.yaml"
 sed -i "s|^endpoint:.*|endpoint: '[$VIP]:6443'|;s|10\.230\.255\.\([0-9]*\)}|fd00:10:230:255::\1}|;s|config: .*|config: $W/kubeadm.yaml|" "$W/hactl.yaml"
 
+refuses 5 "without forwarding the setting is named" 'm1: .*likely cause: a kernel setting .*ipv6' 'sysctl -w net.ipv6.conf.all.forwarding=1' -- hactl apply --config "$W/hactl.yaml"
+holds "VRRP over IPv6 was tried before" not grep 'was not checked' "$W/said"
+for n in $(masters); do lab ssh "$n" sysctl -qw net.ipv6.conf.all.forwarding=1; done
 must "apply makes the cluster" hactl apply --config "$W/hactl.yaml"
 kubeconfig() { hactl kubeconfig --out "$W/admin.conf" --config "$W/hactl.yaml" && grep -F "server: https://[$VIP]:6443" "$W/admin.conf"; }
 must "kubeconfig points at the virtual IP" kubeconfig

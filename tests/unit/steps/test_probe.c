@@ -232,7 +232,7 @@ static void the_endpoint_must_be_reached_from_every_node_once_there_is_a_cluster
 	tried(l, 3, "", "net_open=10.0.0.9 6443 timeout\n");
 	assert_told(l, NULL); /* there is no API yet */
 	l->run.api = (struct kube *)l;
-	assert_told(l, "all: the endpoint 10.0.0.9:6443 answers here, but cannot be reached from w1", NULL);
+	assert_told(l, "w1: the endpoint 10.0.0.9:6443 answers here, but cannot be reached from the node", NULL);
 	end(l);
 }
 
