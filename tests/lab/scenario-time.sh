@@ -78,14 +78,14 @@ says "what goes on is told" 'kubeadm join goes on without us, the same command w
 # ---- sshd of one node hangs in the middle of it: the others go on
 lab ssh w1 'mv /usr/bin/kubeadm /usr/bin/kubeadm.real; cat >/usr/bin/kubeadm; chmod 755 /usr/bin/kubeadm' <<'K'
 #!/bin/sh
-case "$1 $2" in "join --config") systemd-run -q --on-active=60 pkill -CONT -x sshd; pkill -STOP -x sshd ;; esac
+case "$1 $2" in "join --config") systemd-run -q --on-active=90 pkill -CONT -x sshd; pkill -STOP -x sshd ;; esac
 exec /usr/bin/kubeadm.real "$@"
 K
 refuses 4 "an sshd that hangs while its node joins" 'w1: .*nothing heard' 'kubeadm join goes on without us' -- hactl "${A[@]}"
 must "kubeconfig" hactl kubeconfig --out "$W/admin.conf" --config "$W/hactl.yaml"
 ready() { kubectl get nodes --no-headers >"$W/nodes"; cat "$W/nodes"; for n; do grep -Eq "^$n +Ready" "$W/nodes" || return; done; }
 holds "the others went on, and became members" within 90 ready m1 m2 m3
-holds "sshd goes on" within 90 lab ssh w1 mv /usr/bin/kubeadm.real /usr/bin/kubeadm
+holds "sshd goes on" within 120 lab ssh w1 mv /usr/bin/kubeadm.real /usr/bin/kubeadm
 
 # ---- a closed pipe, a closed standard error: the run goes on to its end
 holds "the same command is run, its output to a pipe that was closed" bash -c \

@@ -62,6 +62,9 @@ def attach(slave):
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
     for fd in (0, 1, 2):
         os.dup2(slave, fd)
+    # a shell that runs us in the background has them ignored, and a program at a terminal has not
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 status = main()
