@@ -57,6 +57,9 @@ static const struct refusal {
 	{ "doas: Authorization required",
 	  "doas asks for a password, which it takes from a terminal only: permit the user 'nopass' in "
 	  "doas.conf, or log in as root" },
+	{ "doas: Authentication required",
+	  "doas asks for a password, which it takes from a terminal only: permit the user 'nopass' in "
+	  "doas.conf, or log in as root" },
 	{ "doas: Operation not permitted",
 	  "doas does not permit the user to become root: add it to doas.conf, or log in as root" },
 	{ "doas is not enabled", "doas has no doas.conf: write one, or log in as root" },

@@ -146,7 +146,8 @@ mend_port_kubelet() { leave; }
 
 toml() { m1 "cp /etc/containerd/config.toml /etc/containerd/config.toml.lab; $1; systemctl restart containerd && until ctr version >/dev/null 2>&1; do sleep 0.2; done"; }
 mend_toml() { m1 'mv /etc/containerd/config.toml.lab /etc/containerd/config.toml; systemctl restart containerd; until ctr version >/dev/null 2>&1; do sleep 0.2; done'; }
-break_sandbox_image() { toml 's=registry.invalid/pause:9; sed -i "s|sandbox_image = .*|sandbox_image = \"$s\"|" /etc/containerd/config.toml'; }
+# its name is known, so that no name service is waited for
+break_sandbox_image() { toml 'echo 127.0.0.1 registry.invalid >>/etc/hosts; s=registry.invalid/pause:9; sed -i "s|sandbox_image = .*|sandbox_image = \"$s\"|" /etc/containerd/config.toml'; }
 mend_sandbox_image() { mend_toml; }
 break_runtime_stopped() { m1 'systemctl mask --now --runtime containerd'; }
 mend_runtime_stopped() { m1 'systemctl unmask --runtime containerd; systemctl start containerd'; }

@@ -268,6 +268,7 @@ static void a_refusal_is_explained(void **state)
 		{ REMOTE_ROOT_AUTO, "sudo: Account or password is expired, reset your password and try again", "has expired" },
 		{ REMOTE_ROOT_AUTO, "sudo: account validation failure, is your account locked?", "unlock it" },
 		{ REMOTE_ROOT_DOAS, "doas: Authorization required", "permit the user 'nopass'" },
+		{ REMOTE_ROOT_DOAS, "doas: Authentication required", "permit the user 'nopass'" },
 		{ REMOTE_ROOT_DOAS, "doas: Operation not permitted", "add it to doas.conf" },
 	};
 	struct world *w = *state;
