@@ -94,7 +94,7 @@ fresh() {
 }
 away() { [ -z "$ours" ] || lab down; ours=''; }
 
-holders() { local n; for n in $(masters); do lab ssh "$n" ip -o addr show | grep -q " $VIP/" && echo "$n"; done; }
+holders() { local n; for n in $(masters); do lab ssh "$n" ip -o addr show | grep " $VIP/" >/dev/null && echo "$n"; done; }
 one_holder() { [ "$(holders | wc -w)" = 1 ]; }
 holder() { holders | head -1; }
 answers() { op curl -skf -m 2 -o /dev/null "https://$1:6443/healthz"; }
