@@ -76,6 +76,7 @@ const size_t cause_nrules = sizeof(cause_rules) / sizeof(*cause_rules);
 
 const char *const cause_seen[] = {
 	"ca-expired", "ca-not-pinned", "certificate-expired", "clock", "disk-full", "image-missing",
-	"keepalived-masked", "kernel-setting", "kubelet-down", "kubelet-masked", "manifest-broken", "out-of-memory", "port-in-use", "read-only", "resolv-conf", "sandbox-image",
+	"etcd-data-damaged", "keepalived-masked", "kernel-setting", "kubelet-down", "kubelet-masked",
+	"manifest-broken", "out-of-memory", "port-in-use", "read-only", "resolv-conf", "sandbox-image",
 	"swap-on", "token-unknown", "unknown-gate", "unknown-option", "wrong-ca", "wrong-san", NULL,
 };

@@ -34,6 +34,8 @@ void frame_last_lines(const struct buf *text, struct buf *out)
 	}
 }
 
+#define DOAS_PASSWORD "doas asks for a password, which it takes from a terminal only: permit the user 'nopass' in doas.conf, or log in as root"
+
 /* Of sudo, doas, templates/remote-root.sh and login shells; the first that fits. */
 static const struct refusal {
 	const char *said, *means;
@@ -54,12 +56,8 @@ static const struct refusal {
 	{ "sudo: not found", "sudo is missing: install it, or log in as root" },
 	{ "doas: not found", "doas is missing: install it, or log in as root" },
 	{ "neither sudo nor doas", "the user is not root and cannot become it: install sudo, or log in as root" },
-	{ "doas: Authorization required",
-	  "doas asks for a password, which it takes from a terminal only: permit the user 'nopass' in "
-	  "doas.conf, or log in as root" },
-	{ "doas: Authentication required",
-	  "doas asks for a password, which it takes from a terminal only: permit the user 'nopass' in "
-	  "doas.conf, or log in as root" },
+	{ "doas: Authorization required", DOAS_PASSWORD },
+	{ "doas: Authentication required", DOAS_PASSWORD }, /* opendoas 6.8 */
 	{ "doas: Operation not permitted",
 	  "doas does not permit the user to become root: add it to doas.conf, or log in as root" },
 	{ "doas is not enabled", "doas has no doas.conf: write one, or log in as root" },

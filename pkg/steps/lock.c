@@ -109,19 +109,32 @@ void steps_unlock(struct steps_run *run)
 	run->held = NULL;
 }
 
-void steps_lock_leave(struct steps_node *n)
+/* What keeps the lock forgets the node. */
+static void drop(struct steps_node *n, bool unhold)
 {
 	struct steps_lock *l = n->run->held;
 
 	if (!l)
 		return;
 	pthread_mutex_lock(&l->mutex);
-	for (size_t i = 0; i < l->n; i++)
-		if (l->nodes[i] == n) {
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->nodes[i] != n)
+			continue;
+		if (unhold)
 			remote_unhold(n->remote);
-			l->nodes[i] = NULL;
-		}
+		l->nodes[i] = NULL;
+	}
 	pthread_mutex_unlock(&l->mutex);
+}
+
+void steps_lock_leave(struct steps_node *n)
+{
+	drop(n, true);
+}
+
+void steps_lock_forget(struct steps_node *n)
+{
+	drop(n, false);
 }
 
 /* What stands behind "NONCE busy". */
@@ -232,19 +245,6 @@ void steps_lock_again(struct steps_node *n)
 		add_node(l, n);
 	else
 		n->run->lock_lost = n->inv->name;
-	pthread_mutex_unlock(&l->mutex);
-}
-
-void steps_lock_forget(struct steps_node *n)
-{
-	struct steps_lock *l = n->run->held;
-
-	if (!l)
-		return;
-	pthread_mutex_lock(&l->mutex);
-	for (size_t i = 0; i < l->n; i++)
-		if (l->nodes[i] == n)
-			l->nodes[i] = NULL;
 	pthread_mutex_unlock(&l->mutex);
 }
 

@@ -47,7 +47,7 @@ firewall-api|joining|apply|1|m1|-|TCP port 6443 cannot be reached from m2|firewa
 cert-expired|living|apply|4|m1|certificate-expired|certificate /etc/kubernetes/pki/apiserver.crt has expired|kubeadm certs renew
 kubelet-stopped|living|apply|4|m1|kubelet-down|kubelet does not run|systemctl
 manifest|living|apply|4|m1|manifest-broken|manifest /etc/kubernetes/manifests/kube-apiserver.yaml cannot be read|writes those
-#etcd-damaged|living|apply|4|m1|etcd-data-damaged|etcd's data on the node is damaged|kubeadm reset
+etcd-damaged|living|apply|4|m1|etcd-data-damaged|etcd's data on the node is damaged|kubeadm reset
 T
 }
 

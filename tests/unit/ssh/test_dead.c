@@ -202,7 +202,7 @@ static void a_pulled_cable_is_noticed_too(void **state)
 
 	(void)state;
 	if (!own_network) {
-		print_message("not root: no cable can be pulled\n");
+		print_message("NOT TESTED: without root no cable can be pulled\n");
 		skip();
 	}
 	patient_start(&p, &living, NULL, 1000);
