@@ -188,8 +188,10 @@ int steps_run_lasting(struct plan_node *p, const char *what, const struct steps_
 {
 	struct steps_node *n = steps_node(p);
 	auto_free char *goes_on = NULL;
-	int rc = run(n, job->cmd, res, err);
+	int rc;
 
+	n->again = false;
+	rc = run(n, job->cmd, res, err);
 	if (asprintf(&goes_on, ", as %s may go on there", what) < 0)
 		abort();
 	for (int lost = 0; rc < 0 && !n->again && only_lost(n, res, err); lost++) {
