@@ -1,6 +1,6 @@
 # Breaks one thing of this node, after a timer that mends it has been started.
-# In: what (stop, api, network), seconds (until the timer's), undo (drill-undo.sh), vip, address (the
-# node's own).
+# In: what (stop, api, network), seconds (until the timer's), undo (drill-undo.sh), vips (a line for each
+# virtual IP: it, and its 32-bit words in decimal), address (the node's own).
 set -eu
 umask 077
 dir=/run/hactl-drill
@@ -13,8 +13,9 @@ mkdir "$dir"
 broken=no
 trap '[ $broken = yes ] || { exec 9>&-; [ ! -f "$dir/undo" ] || sh "$dir/undo"; rm -rf "$dir"; }' EXIT
 
-# The interfaces whose cable is pulled: of the node's address and of the virtual IP.
-interfaces=$({ ip -o addr show to "$address"; ip -o addr show to "$vip"; } | awk '$2 != "lo" { print $2 }' | sort -u | tr '\n' ' ')
+# The interfaces whose cable is pulled: of the node's address and of the virtual IPs.
+addresses="$address $(printf '%s\n' "$vips" | cut -d ' ' -f 1 | tr '\n' ' ')"
+interfaces=$(for a in $addresses; do ip -o addr show to "$a"; done | awk '$2 != "lo" { print $2 }' | sort -u | tr '\n' ' ')
 {
 	echo "what=$what interfaces='$interfaces'"
 	printf '%s\n' "$undo"
@@ -63,7 +64,7 @@ cut_iptables() {
 	done
 }
 
-# The same as one table of nftables.
+# The same as one table of nftables: nothing of it stays behind, and it comes and goes at once.
 cut_nft() {
 	family=ip
 	case $1 in *:*) family=ip6 ;; esac
@@ -88,33 +89,49 @@ table inet hactl_drill {
 N
 }
 
-# Drops what an interface sends as the sender of an address: four bytes of the packet, behind Ethernet's
-# header and ARP's first fourteen.
-silence_tc() {   # silence_tc INTERFACE NUMBER
-	made=yes
-	! tc qdisc show dev "$1" | grep -q clsact || made=no
-	! tc filter show dev "$1" egress pref 1 | grep -q . || return 1 # somebody else's
-	echo "$1 $made" >>"$dir/tc"
-	[ $made = no ] || tc qdisc add dev "$1" clsact || return 1
-	tc filter add dev "$1" egress pref 1 protocol arp bpf da bytecode "4,32 0 0 28,21 0 1 $2,6 0 0 2,6 0 0 4294967295"
+# bytecode WORD...: drops what is sent as the sender of an IPv4 address, or as the owner of an IPv6 address.
+# Four bytes of the packet each, behind Ethernet's header: ARP's sender; a neighbour advertisement's target.
+bytecode() {
+	if [ $# = 1 ]; then
+		echo "4,32 0 0 28,21 0 1 $1,6 0 0 2,6 0 0 4294967295"
+	else
+		echo "14,48 0 0 20,21 0 11 58,48 0 0 54,21 0 9 136,32 0 0 62,21 0 7 $1,32 0 0 66,21 0 5 $2,32 0 0 70,21 0 3 $3,32 0 0 74,21 0 1 $4,6 0 0 2,6 0 0 4294967295"
+	fi
+}
+
+silence_tc() {   # silence_tc INTERFACE NUMBER WORD...
+	i=$1 pref=$2 made=yes protocol=arp
+	shift 2
+	[ $# = 1 ] || protocol=ipv6
+	! tc qdisc show dev "$i" | grep -q clsact || made=no
+	! tc filter show dev "$i" egress pref "$pref" | grep -q . || return 1 # somebody else's
+	echo "$i $made $pref $protocol" >>"$dir/tc"
+	[ $made = no ] || tc qdisc add dev "$i" clsact || return 1
+	tc filter add dev "$i" egress pref "$pref" protocol $protocol bpf da bytecode "$(bytecode "$@")"
 } 2>/dev/null
 
-silence_nft() {   # silence_nft INTERFACE CHAIN
+silence_nft() {   # silence_nft INTERFACE CHAIN VIP WORD...
+	match="arp saddr ip $3"
+	[ $# = 4 ] || match="icmpv6 type nd-neighbor-advert @th,64,128 0x$(printf '%08x%08x%08x%08x' "$4" "$5" "$6" "$7")"
 	nft "add table netdev hactl_drill
 		add chain netdev hactl_drill $2 { type filter hook egress device \"$1\" priority 0; }
-		add rule netdev hactl_drill $2 arp saddr ip $vip drop"
+		add rule netdev hactl_drill $2 $match drop"
 } 2>/dev/null
 
-# ARP passes by the firewall: neighbours would go on believing whoever answers for the virtual IP and
-# announces it, as they do not when a cable is pulled.
-silence_arp() {
-	case $vip in *:*) return ;; esac
-	number=$(echo "$vip" | { IFS=. read -r a b c d; echo $((a << 24 | b << 16 | c << 8 | d)); })
-	n=0
-	for i in $interfaces; do
-		n=$((n + 1))
-		silence_tc "$i" "$number" || silence_nft "$i" "out$n" ||
-			echo "neither tc nor nft can keep $i from answering ARP for $vip: the outage may be longer than that of a pulled cable"
+# ARP and what keepalived announces itself pass by the firewall: neighbours would go on believing whoever
+# answers for a virtual IP and announces it, as they do not when a cable is pulled.
+silence() {
+	chain=0
+	for interface in $interfaces; do
+		n=0
+		while read -r vip words; do
+			n=$((n + 1)) chain=$((chain + 1))
+			# shellcheck disable=SC2086 # words
+			silence_tc "$interface" $n $words || silence_nft "$interface" "out$chain" "$vip" $words ||
+				echo "neither tc nor nft can keep $interface from announcing $vip: the outage may be longer than that of a pulled cable"
+		done <<V
+$vips
+V
 	done
 }
 
@@ -126,16 +143,13 @@ cut_network() {
 	own6=::
 	case $address in *:*) own6=$address ;; esac
 	case $client in *:*) own6=$3 ;; esac
-	silence_arp
-	if ! command -v iptables >/dev/null 2>&1; then
-		cut_nft "$client" "$port"
-		return
-	fi
+	silence
+	! cut_nft "$client" "$port" 2>/dev/null || return 0
 	client4=$client client6=
 	case $client in *:*) client4='' client6=$client ;; esac
 	# Only the families that the cluster speaks: a table that is made for the other would stay.
-	case "$address $vip" in *.*) cut_iptables iptables "$client4" "$port" ;; esac
-	case "$address $vip" in *:*) cut_iptables ip6tables "$client6" "$port" ;; esac
+	case $addresses in *.*) cut_iptables iptables "$client4" "$port" ;; esac
+	case $addresses in *:*) cut_iptables ip6tables "$client6" "$port" ;; esac
 }
 
 # The timer does not survive a reboot, the missing manifest would.

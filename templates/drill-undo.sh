@@ -18,17 +18,21 @@ join_iptables() {
 	done
 } 2>/dev/null
 
-# What silenced the interface; others may use clsact, too.
-join_arp() {
-	[ ! -f "$dir/tc" ] || while read -r i made; do
-		! tc filter show dev "$i" egress pref 1 protocol arp | grep -q . || tc filter del dev "$i" egress pref 1 protocol arp || return 1
-		[ "$made" = no ] || ! tc qdisc show dev "$i" | grep -q clsact || tc qdisc del dev "$i" clsact || return 1
-	done <"$dir/tc"
+# What silenced the interfaces; others may use clsact, too.
+unsilence() {
+	[ ! -f "$dir/tc" ] || while read -r i made pref protocol; do
+		! tc filter show dev "$i" egress pref "$pref" protocol "$protocol" | grep -q . ||
+			tc filter del dev "$i" egress pref "$pref" protocol "$protocol" || return 1
+		[ "$made" = no ] || echo "$i"
+	done <"$dir/tc" >"$dir/clsact" || return 1
+	[ ! -f "$dir/clsact" ] || while read -r i; do
+		! tc qdisc show dev "$i" | grep -q clsact || tc qdisc del dev "$i" clsact || return 1
+	done <"$dir/clsact"
 	! nft list table netdev hactl_drill >/dev/null 2>&1 || nft delete table netdev hactl_drill
 }
 
 join_network() {
-	join_arp || return 1
+	unsilence || return 1
 	! nft list table inet hactl_drill >/dev/null 2>&1 || nft delete table inet hactl_drill || return 1
 	for t in iptables ip6tables; do
 		"$t" -w -S HACTL-DRILL-IN >/dev/null 2>&1 || "$t" -w -S HACTL-DRILL-OUT >/dev/null 2>&1 || continue

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "steps/drill_break.h"
 
+#include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,18 +22,34 @@ int drill_reconnect(struct steps_node *n, struct err *err)
 	return n->remote ? 0 : -1;
 }
 
+/* A line of the virtual IP and its 32-bit words in decimal, which is how a packet filter compares it. */
+static void add_vip(struct buf *out, const char *vip)
+{
+	uint32_t words[4];
+	int n = inet_pton(AF_INET, vip, words) == 1 ? 1 : inet_pton(AF_INET6, vip, words) == 1 ? 4 : 0;
+
+	buf_printf(out, "%s%s", out->len ? "\n" : "", vip);
+	for (int i = 0; i < n; i++)
+		buf_printf(out, " %" PRIu32, ntohl(words[i]));
+}
+
 static int run_break(struct drill_damage *dm, struct err *err)
 {
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+	const struct inventory *inv = dm->node->run->inv;
+	auto_buf struct buf vips = BUF_INIT;
 	auto_free char *seconds = NULL;
 
 	if (asprintf(&seconds, "%d", dm->seconds) < 0)
 		abort();
+	add_vip(&vips, inv->vip.address);
+	if (inv->vip.second)
+		add_vip(&vips, inv->vip.second);
 	const struct remote_var vars[] = {
 		{ "what", drill_kind_name(dm->kind) },
 		{ "seconds", seconds },
 		{ "undo", tmpl_text("drill-undo.sh") },
-		{ "vip", dm->node->run->inv->vip.address },
+		{ "vips", buf_str(&vips) },
 		{ "address", dm->node->address },
 		{ NULL, NULL },
 	};

@@ -23,7 +23,7 @@ build_rootfs() {
   built "$CACHE/rootfs.done" "$(recipe build_rootfs)" && return
   say "node image: debootstrap $SUITE"
   rm -rf "$root"; mkdir -p "$root"
-  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,openssh-server,sudo,iproute2,iputils-ping,procps,kmod,util-linux,curl,ca-certificates,keepalived,haproxy,containerd,runc,containernetworking-plugins,iptables,ebtables,ethtool,conntrack,socat,etcd-server,etcd-client,libyaml-0-2,libssh2-1,libcurl4,libjansson4 \
+  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,openssh-server,sudo,iproute2,iputils-ping,procps,kmod,util-linux,curl,ca-certificates,keepalived,haproxy,containerd,runc,containernetworking-plugins,iptables,nftables,ebtables,ethtool,conntrack,socat,etcd-server,etcd-client,libyaml-0-2,libssh2-1,libcurl4,libjansson4 \
     "$SUITE" "$root" "$(mirror)" >"$CACHE/debootstrap.log" 2>&1 || die "debootstrap failed: $CACHE/debootstrap.log"
   chroot "$root" systemctl -q disable keepalived haproxy etcd 2>/dev/null || true
   chroot "$root" systemctl -q enable ssh containerd

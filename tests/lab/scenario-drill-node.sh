@@ -4,14 +4,21 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+VIP6=fd00:10:230:255::168
+not() { ! "$@"; }
 fresh 2
 quoted() { sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/'/" "$1"; }
 script() { lab ssh "$1" 'sh -s'; }
 
 # broken NODE WHAT SECONDS: as hactl sends it.
 broken() {
+  local what
   {
-    echo "what=$2 seconds=$3 vip=$VIP address=$(address "$1")"
+    case $2 in iptables | netdev) what=network ;; *) what=$2 ;; esac
+    echo "what=$what seconds=$3 address=$(address "$1")"
+    printf "vips='%s %u" $VIP $((10 << 24 | 230 << 16 | 255 << 8 | 168))
+    [ "$2" = iptables ] || printf '\n%s %u %u 0 %u' $VIP6 $((0xfd000010)) $((0x02300255)) $((0x168))
+    echo "'"
     echo "undo=$(quoted "$TOP/templates/drill-undo.sh")"
     cat "$TOP/templates/drill-break.sh"
   } | script "$1"
@@ -22,19 +29,28 @@ lab ssh m1 "mkdir -p /etc/kubernetes/manifests; echo 'kind: Pod' >/etc/kubernete
   touch -d 2020-01-01 /etc/kubernetes/manifests /etc/systemd/system /etc/systemd/system/multi-user.target.wants
   iptables -A INPUT -s 192.0.2.1 -j DROP
   cat >/etc/keepalived/keepalived.conf; systemctl enable --now keepalived" <<C
+global_defs {
+  vrrp_garp_master_refresh 1
+}
 vrrp_instance v {
   interface eth0
   virtual_router_id 51
   virtual_ipaddress { $VIP }
 }
+vrrp_instance v6 {
+  interface eth0
+  virtual_router_id 52
+  virtual_ipaddress { $VIP6 }
+}
 C
 has_vip() { lab ssh m1 ip -o addr show to $VIP | grep -q .; }
 must "m1 has the virtual IP" within 20 has_vip
 
+TC=$(lab ssh m1 'readlink -f "$(command -v tc)"') NFT=$(lab ssh m1 'readlink -f "$(command -v nft)"')
 state() {
   lab ssh m1 'find /etc/kubernetes /etc/keepalived /etc/systemd/system -printf "%p %m %U %s %T@\n" | sort
     { iptables-save; echo; ip6tables-save; } | sed "/^#/d; s/\[[0-9:]*\]//"
-    tc qdisc show dev eth0; tc filter show dev eth0 egress
+    PATH=$PATH:/root; nft list tables; tc qdisc show dev eth0; tc filter show dev eth0 egress
     systemctl list-units --all --plain --no-legend --type=timer,service | awk "{print \$1, \$3, \$4}" | grep -v "^\(session\|run-\|ssh@\|kubelet\|systemd-\)" | sort
     ls /run/hactl-drill 2>/dev/null; find /run/systemd/transient -name "hactl*" 2>/dev/null; pgrep -af "[h]actl-drill"'
 }
@@ -49,11 +65,23 @@ is_api() { no_manifest; }
 # ARP passes by the firewall: m2 must not learn where the virtual IP is from a node that is cut off.
 resolves() { lab ssh m2 "ip neigh flush to $VIP; ping -n -c 1 -W 1 $VIP >/dev/null; ip neigh show to $VIP | grep -q lladdr"; }
 must "m2 learns where the virtual IP is" resolves
-is_network() { ! pings && ! resolves && ! lab ssh m1 ping -n -c 1 -W 1 10.230.255.12 && lab ssh m1 ping -n -c 1 -W 1 10.230.255.11; }
+# So does what keepalived announces: m2 must go on with what it believes.
+believes() { lab ssh m2 "ip neigh replace $VIP6 lladdr 02:00:00:00:00:09 nud stale dev eth0; sleep 2.5; ip neigh show to $VIP6 | grep -q 02:00:00:00:00:09"; }
+hears() { ! believes; }
+must "m2 hears where the virtual IPv6 address is" hears
+is_network() { ! pings && ! resolves && believes && ! lab ssh m1 ping -n -c 1 -W 1 10.230.255.12 && lab ssh m1 ping -n -c 1 -W 1 10.230.255.11; }
 gone() { ! lab ssh m1 test -e /run/hactl-drill; }
 
-for what in stop api network; do
+is_iptables() { ! pings && ! resolves && lab ssh m1 iptables -S INPUT | grep DRILL; }
+
+is_netdev() { is_network; }
+
+for what in stop api network netdev iptables; do
+  # The tools of last resort. iptables speaks one family here: a table that it makes for the other would stay.
+  [ $what != netdev ] || lab ssh m1 mv "$TC" /root/
+  [ $what != iptables ] || lab ssh m1 "mv /root/tc $TC; mv $NFT /root/"
   holds "$what: m1 is broken" broken m1 $what 60
+  holds "$what: with nothing left out" not test -s "$W/said"
   holds "$what: and it is seen, over SSH, which goes on" is_$what
   refuses 1 "$what: a second drill is refused while the first is on" "earlier drill" -- broken m1 stop 60
   holds "$what: still broken as the first left it" is_$what
@@ -66,6 +94,7 @@ for what in stop api network; do
   [ $what = stop ] && within 20 has_vip
   holds "$what: without a trace" same_state
 done
+lab ssh m1 mv /root/nft "$NFT"
 holds "api: m1 is broken, and loses its power" broken m1 api 100
 lab kill m1
 lab boot m1

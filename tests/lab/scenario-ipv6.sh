@@ -33,8 +33,8 @@ holds "and says that nothing changed" grep -Eiq 'nothing.*(change|to do)' "$W/sa
 content() { hactl status --config "$W/hactl.yaml" >"$W/status"; local rc=$?; cat "$W/status"; [ $rc = 0 ]; }
 holds "status is content" within 60 content
 holds "and shows the virtual IP" grep -F "[$VIP]:6443 answers" "$W/status"
-drill() { hactl drill --yes --scenario "$1" --budget 2s --config "$W/hactl.yaml" >"$W/drill" 2>&1; local rc=$?; cat "$W/drill"; return $rc; }
-for scenario in stop api; do
-  holds "drill --scenario $scenario is within 2 s" drill "$scenario"
+drill() { hactl drill --yes --scenario "$1" --budget 2500ms --config "$W/hactl.yaml" >"$W/drill" 2>&1; local rc=$?; cat "$W/drill"; return $rc; }
+for scenario in stop api network; do
+  holds "drill --scenario $scenario is within 2.5 s" drill "$scenario"
   grep -E '^ *'"$scenario"'|gone' "$W/drill" | sed 's/^/      | /' | head -4
 done
