@@ -212,7 +212,7 @@ const struct cli_cmd cmd_drill = {
 	.description =
 		"Rehearses failovers on the running cluster.  While the endpoint, every API server and the holder of the "
 		"virtual IP are watched from here, one thing of the node that holds it is broken and mended again: "
-		"keepalived is stopped (stop), the API server's manifest is moved away (api), the node is cut off from the "
+		"keepalived (or kube-vip) is stopped (stop), the API server's manifest is moved away (api), the node is cut off from the "
 		"network (network), its power is cut (power, only with drill.powerCommand in hactl.yaml or --power "
 		"sysrq).  return counts only what a node costs that comes back.\n\n"
 		"The API is gone while the endpoint does not answer though some node's own API server does.  The table "

@@ -10,7 +10,7 @@
 #include "tmpl/tmpl.h"
 
 static const char *const titles[DRILL_KINDS] = {
-	"keepalived stopped", "API server stopped", "cut off the network", "power cut",
+	"carrier of the virtual IP stopped", "API server stopped", "cut off the network", "power cut",
 };
 
 /* "840 ms", "2.47 s" */

@@ -106,6 +106,9 @@ static void set_seen(json_t *o, const struct status *st, const struct status_nod
 		json_object_set_new(o, "holdsVip", json_boolean(n->holds_vip));
 	if (n->inv->control_plane && steps_uses_keepalived(st->run))
 		json_object_set_new(o, "keepalived", keepalived_of(n));
+	if (n->inv->control_plane && steps_uses_kube_vip(st->run))
+		json_object_set_new(o, "kubeVip", json_pack("{s:b, s:b}", "active", n->step->facts.kube_vip_active,
+							    "manifest", n->step->facts.has_kube_vip));
 	if (n->inv->control_plane && steps_uses_haproxy(st->run))
 		json_object_set_new(o, "haproxy", json_pack("{s:b, s:b, s:o}", "active", f->haproxy_active, "enabled",
 							    f->haproxy_enabled, "version", text(f->haproxy)));

@@ -14,7 +14,7 @@ struct cell {
 	enum tone tone;
 };
 
-enum { NODE, ROLE, READY, KUBELET, API, ETCD, VIP, KEEPALIVED, CERTS, COLUMNS };
+enum { NODE, ROLE, READY, KUBELET, API, ETCD, VIP, CARRIER, CERTS, COLUMNS };
 
 static const char *const heads[COLUMNS] = { "NODE", "ROLE", "READY", "KUBELET", "API", "ETCD", "VIP", "KEEPALIVED", "CERTS" };
 
@@ -85,12 +85,23 @@ static struct cell vip_cell(const struct status *st, const struct status_node *n
 	return n->holds_vip ? cell(st->holders > 1 ? BAD : GOOD, "held") : none;
 }
 
-static struct cell keepalived_cell(const struct status *st, const struct status_node *n)
+static struct cell kube_vip_cell(const struct status_node *n)
+{
+	const struct facts *f = &n->step->facts;
+
+	if (n->ssh.answer != STATUS_OK)
+		return unknown;
+	return f->kube_vip_active ? cell(GOOD, "runs") : cell(BAD, "%s", f->has_kube_vip ? "stopped" : "no manifest");
+}
+
+static struct cell carrier_cell(const struct status *st, const struct status_node *n)
 {
 	static const char *const confs[] = { "", "", " (other conf)", " (foreign)", " (no conf)" };
 
-	if (!n->inv->control_plane || !steps_uses_keepalived(st->run))
+	if (!n->inv->control_plane || !steps_carrier(st->run))
 		return none;
+	if (steps_uses_kube_vip(st->run))
+		return kube_vip_cell(n);
 	if (n->ssh.answer != STATUS_OK)
 		return unknown;
 	if (!n->step->facts.keepalived_active)
@@ -119,7 +130,7 @@ static void fill_row(const struct status *st, const struct status_node *n, struc
 	row[API] = api_cell(n);
 	row[ETCD] = etcd_cell(n);
 	row[VIP] = vip_cell(st, n);
-	row[KEEPALIVED] = keepalived_cell(st, n);
+	row[CARRIER] = carrier_cell(st, n);
 	row[CERTS] = cert_cell(st, n);
 }
 
@@ -137,19 +148,23 @@ static void print_toned(const char *text, int width, enum tone tone, bool colour
 static void print_table(const struct status *st, bool colour, FILE *out)
 {
 	struct cell (*rows)[COLUMNS] = calloc(st->n + 1, sizeof(*rows));
+	const char *head[COLUMNS];
 	int width[COLUMNS];
 
 	if (!rows)
 		abort();
+	memcpy(head, heads, sizeof(head));
+	if (steps_uses_kube_vip(st->run))
+		head[CARRIER] = "KUBE-VIP";
 	for (size_t i = 0; i < st->n; i++)
 		fill_row(st, &st->nodes[i], rows[i]);
 	for (int c = 0; c < COLUMNS; c++) {
-		width[c] = (int)strlen(heads[c]);
+		width[c] = (int)strlen(head[c]);
 		for (size_t i = 0; i < st->n; i++)
 			width[c] = (int)strlen(rows[i][c].text) > width[c] ? (int)strlen(rows[i][c].text) : width[c];
 	}
 	for (int c = 0; c < COLUMNS; c++)
-		print_toned(heads[c], c + 1 < COLUMNS ? width[c] + 2 : 0, FAINT, colour, out);
+		print_toned(head[c], c + 1 < COLUMNS ? width[c] + 2 : 0, FAINT, colour, out);
 	fputc('\n', out);
 	for (size_t i = 0; i < st->n; i++) {
 		for (int c = 0; c < COLUMNS; c++)

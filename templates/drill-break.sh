@@ -1,5 +1,5 @@
 # Breaks one thing of this node, after a timer that mends it has been started.
-# In: what (stop, api, network), seconds (until the timer's), undo (drill-undo.sh), vips (a line for each
+# In: what (stop, api, network), carrier (of the virtual IP: keepalived, kube-vip), seconds (until the timer's), undo (drill-undo.sh), vips (a line for each
 # virtual IP: it, and its 32-bit words in decimal), address (the node's own).
 set -eu
 umask 077
@@ -17,7 +17,7 @@ trap '[ $broken = yes ] || { exec 9>&-; [ ! -f "$dir/undo" ] || sh "$dir/undo"; 
 addresses="$address $(printf '%s\n' "$vips" | cut -d ' ' -f 1 | tr '\n' ' ')"
 interfaces=$(for a in $addresses; do ip -o addr show to "$a"; done | awk '$2 != "lo" { print $2 }' | sort -u | tr '\n' ' ')
 {
-	echo "what=$what interfaces='$interfaces'"
+	echo "what=$what carrier=$carrier interfaces='$interfaces'"
 	printf '%s\n' "$undo"
 } >"$dir/undo"
 
@@ -153,7 +153,7 @@ cut_network() {
 }
 
 # The timer does not survive a reboot, the missing manifest would.
-mend_at_boot() {
+mend_at_boot() {   # mend_at_boot NAME
 	touch -r /etc/systemd/system "$dir/stamp-units"
 	touch -r /etc/systemd/system/multi-user.target.wants "$dir/stamp-wants" 2>/dev/null || :
 	(umask 022 && cat >/etc/systemd/system/hactl-drill-boot.service) <<U
@@ -162,12 +162,30 @@ Description=Puts back what a drill of hactl took away
 Before=kubelet.service
 [Service]
 Type=oneshot
-ExecStart=-/bin/mv -n /etc/kubernetes/manifests/.hactl-drill-kube-apiserver.yaml /etc/kubernetes/manifests/kube-apiserver.yaml
+ExecStart=-/bin/mv -n /etc/kubernetes/manifests/.hactl-drill-$1.yaml /etc/kubernetes/manifests/$1.yaml
 ExecStart=/bin/rm -f /etc/systemd/system/multi-user.target.wants/hactl-drill-boot.service /etc/systemd/system/hactl-drill-boot.service
 [Install]
 WantedBy=multi-user.target
 U
 	systemctl -q enable hactl-drill-boot.service
+}
+
+# hide NAME: takes a static pod away: kubelet passes over names that begin with a dot.
+hide() {
+	cd /etc/kubernetes/manifests
+	[ -f "$1.yaml" ] || { echo "there is no /etc/kubernetes/manifests/$1.yaml" >&2; exit 1; }
+	touch -r . "$dir/stamp"
+	mend_at_boot "$1"
+	mv "$1.yaml" ".hactl-drill-$1.yaml"
+}
+
+stop_carrier() {
+	if [ "$carrier" = kube-vip ]; then
+		hide kube-vip
+		return
+	fi
+	systemctl -q is-active keepalived || { echo "keepalived does not run" >&2; exit 1; }
+	systemctl stop keepalived
 }
 
 # Undoing waits from here on.  Where this took so long that it came first, it stays so.
@@ -178,17 +196,8 @@ flock 9
 [ -f "$dir/undo" ] || { echo "$late" >&2; exit 1; }
 
 case $what in
-stop)
-	systemctl -q is-active keepalived || { echo "keepalived does not run" >&2; exit 1; }
-	systemctl stop keepalived
-	;;
-api)
-	# kubelet passes over names that begin with a dot.
-	cd /etc/kubernetes/manifests
-	touch -r . "$dir/stamp"
-	mend_at_boot
-	mv kube-apiserver.yaml .hactl-drill-kube-apiserver.yaml
-	;;
+stop) stop_carrier ;;
+api) hide kube-apiserver ;;
 network) cut_network ;;
 esac
 broken=yes

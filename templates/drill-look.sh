@@ -1,6 +1,9 @@
-# What a drill wants to know of a node: key=value.  In: vip.  It changes nothing.
+# What a drill wants to know of a node: key=value.  In: vip, carrier (keepalived, kube-vip).  It changes nothing.
 yes_if() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
-echo "keepalived=$(yes_if systemctl -q is-active keepalived)"
+case $carrier in
+keepalived) echo "carrier=$(yes_if systemctl -q is-active keepalived)" ;;
+*) echo "carrier=$(yes_if pgrep -x "$carrier")" ;;
+esac
 echo "holds=$([ -n "$(ip -o addr show to "$vip" 2>/dev/null)" ] && echo yes || echo no)"
 echo "drill=$(yes_if test -e /run/hactl-drill/undo)"
 # etcd as kubeadm runs it tells on a plain local port whether it leads.

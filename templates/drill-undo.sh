@@ -1,4 +1,4 @@
-# Mends what drill-break.sh broke; again does no harm.  Lines in front of this say what and interfaces.
+# Mends what drill-break.sh broke; again does no harm.  Lines in front of this say what, carrier and interfaces.
 dir=/run/hactl-drill
 [ -d "$dir" ] || exit 0
 exec 9>>"$dir/lock"
@@ -43,7 +43,9 @@ join_network() {
 
 join_manifest() {
 	cd /etc/kubernetes/manifests || return 1
-	[ ! -e .hactl-drill-kube-apiserver.yaml ] || mv .hactl-drill-kube-apiserver.yaml kube-apiserver.yaml || return 1
+	for f in .hactl-drill-*.yaml; do
+		[ ! -e "$f" ] || mv "$f" "${f#.hactl-drill-}" || return 1
+	done
 	[ ! -e "$dir/stamp" ] || touch -r "$dir/stamp" .
 	units=/etc/systemd/system
 	[ -e "$units/hactl-drill-boot.service" ] || return 0
@@ -54,10 +56,10 @@ join_manifest() {
 	[ ! -e "$dir/stamp-wants" ] || touch -r "$dir/stamp-wants" "$units/multi-user.target.wants"
 }
 
-case $what in
-stop) systemctl start keepalived ;;
-api) join_manifest ;;
-network) join_network ;;
+case $what,$carrier in
+stop,keepalived) systemctl start keepalived ;;
+stop,* | api,*) join_manifest ;;
+network,*) join_network ;;
 esac || exit 1
 rm -rf "$dir"
 systemctl stop hactl-drill.timer 2>/dev/null

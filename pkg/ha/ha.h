@@ -70,12 +70,13 @@ int ha_check_script(const struct ha_vip *v, size_t self, struct buf *out, struct
 int ha_haproxy_cfg(const struct ha_vip *v, struct buf *out, struct err *err) MUST_CHECK;
 #define HA_HAPROXY_SOCKET "/run/hactl-haproxy.sock" /* where it says whether it reaches an API server */
 
-/* kube-vip as a static pod of peers[self], which finds the API with this kubeconfig. */
+/* kube-vip as a static pod of one node, which finds the API with this kubeconfig. */
 struct ha_kube_vip {
-	const char *image, *kubeconfig;
+	const char *address, *second; /* as in struct ha_vip */
+	const char *interface, *image, *kubeconfig;
+	int api_port;
 };
-int ha_kube_vip_manifest(const struct ha_vip *v, size_t self, const struct ha_kube_vip *k, struct buf *out,
-			 struct err *err) MUST_CHECK;
+int ha_kube_vip_manifest(const struct ha_kube_vip *k, struct buf *out, struct err *err) MUST_CHECK;
 
 /* Was this keepalived.conf written by hactl?  Its VRRP version (0: it says none), and its password,
  * when it has one (caller frees). */

@@ -15,22 +15,22 @@ static bool is_plain(const char *s)
 	return true;
 }
 
-int ha_kube_vip_manifest(const struct ha_vip *v, size_t self, const struct ha_kube_vip *k, struct buf *out,
-			 struct err *err)
+int ha_kube_vip_manifest(const struct ha_kube_vip *k, struct buf *out, struct err *err)
 {
+	auto_buf struct buf addresses = BUF_INIT;
 	char port[16];
 
-	if (!ha_is_host(v->address) || !ha_interface_valid(v->peers[self].interface) || !is_plain(k->image) ||
-	    !is_plain(k->kubeconfig))
+	if (!ha_is_host(k->address) || (k->second && !ha_is_host(k->second)) || !ha_interface_valid(k->interface) ||
+	    !is_plain(k->image) || !is_plain(k->kubeconfig))
 		return err_set(err, ERR_CONFIG, "the VIP '%s' on '%s' by image '%s' cannot be written into a manifest",
-			       v->address, v->peers[self].interface, k->image);
-	snprintf(port, sizeof(port), "%d", v->api_port);
+			       k->address, k->interface, k->image);
+	snprintf(port, sizeof(port), "%d", k->api_port);
+	buf_printf(&addresses, "%s%s%s", k->address, k->second ? "," : "", k->second ? k->second : "");
 	const struct tmpl_var vars[] = {
 		{ "image", k->image },
 		{ "port", port },
-		{ "interface", v->peers[self].interface },
-		{ "host_prefix", strchr(v->address, ':') ? "128" : "32" },
-		{ "vip", v->address },
+		{ "interface", k->interface },
+		{ "vip", buf_str(&addresses) },
 		{ "kubeconfig", k->kubeconfig },
 		{ NULL, NULL },
 	};

@@ -114,7 +114,7 @@ static const struct inv_key vip_keys[] = {
 		  "the control-plane nodes; kube-vip does so as a static pod, when its image can be had; with "
 		  "none the endpoint is somebody else's balancer." },
 	{ .name = "image", .type = INV_STR, .offset = offsetof(struct inventory, vip.image),
-	  .rule = &inv_image_rule, .fallback = "ghcr.io/kube-vip/kube-vip:v0.8.9",
+	  .rule = &inv_image_rule, .fallback = "ghcr.io/kube-vip/kube-vip:v0.9.2",
 	  .help = "The image of kube-vip." },
 	{ .name = "address", .type = INV_HOPS, .offset = offsetof(struct inventory, vip.address),
 	  .rule = &inv_vip_rule, .example = "192.0.2.9/24",

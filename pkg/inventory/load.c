@@ -208,9 +208,6 @@ static int check_vrrp(const struct inv_reader *r, const struct yaml_node *root,
 	if (inv->load_balancer == INV_LB_HAPROXY && inv->vip.provider != INV_VIP_KEEPALIVED)
 		return yaml_error(r->stream, yaml_find(root, "loadBalancer"), err, "haproxy stands behind a virtual IP "
 				  "of keepalived: vip.provider must be that");
-	if (inv->vip.provider == INV_VIP_KUBE_VIP && (inv->vip.second || !inv->vip.interface))
-		return yaml_error(r->stream, yaml_find(root, "vip.provider"), err, "kube-vip needs vip.interface, and "
-				  "carries one virtual IP");
 	if (inv->vip.provider != INV_VIP_KEEPALIVED)
 		return 0;
 	if (inv->vip.password && inv_address(inv->vip.address, bytes) == AF_INET6)

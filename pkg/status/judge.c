@@ -35,6 +35,9 @@ static void judge_control_plane(struct status *st, const struct status_node *n)
 		strs_printf(&st->problems, "%s: its etcd was not asked: %s", name, n->etcd_reply.why ? n->etcd_reply.why : "");
 	if (steps_uses_keepalived(st->run) && !f->keepalived_active)
 		strs_printf(&st->problems, "%s: keepalived does not run; 'systemctl start keepalived' on it, or 'hactl apply'", name);
+	if (steps_uses_kube_vip(st->run) && !f->kube_vip_active)
+		strs_printf(&st->problems, "%s: kube-vip does not run; %s", name, f->has_kube_vip ?
+			    "'crictl ps -a' and 'journalctl -u kubelet' on it tell why" : "'hactl apply' writes its manifest");
 	if (steps_uses_haproxy(st->run) && !f->haproxy_active)
 		strs_printf(&st->problems, "%s: HAProxy does not run; 'systemctl start haproxy' on it, or 'hactl apply'", name);
 }
@@ -115,8 +118,8 @@ static void judge_second_vip(struct status *st)
 		const char *lacks = n->holds_vip ? st->inv->vip.second : st->inv->vip.address;
 
 		if (n->holds_vip != n->holds_second)
-			strs_printf(&st->problems, "%s: holds the VIP %s without %s; 'systemctl restart keepalived' there",
-				    n->inv->name, has, lacks);
+			strs_printf(&st->problems, "%s: holds the VIP %s without %s%s", n->inv->name, has, lacks,
+				    steps_uses_keepalived(st->run) ? "; 'systemctl restart keepalived' there" : "");
 	}
 }
 

@@ -72,8 +72,8 @@ struct drill *drill_open(struct steps_run *run, const struct drill_options *o, s
 	if (!d)
 		abort();
 	*d = (struct drill){ .run = run, .opt = *o, .open_ms = clock_ms() };
-	if (!steps_uses_keepalived(run)) {
-		err_set(err, ERR_CONFIG, "%s: a drill needs vip.provider: keepalived; who answers behind another endpoint cannot be watched",
+	if (run->inv->vip.provider == INV_VIP_NONE) {
+		err_set(err, ERR_CONFIG, "%s: a drill needs a virtual IP: who answers behind another endpoint (vip.provider: none) cannot be watched",
 			run->inv->path);
 	} else if (take_nodes(d, err) == 0 && open_probe(d, err) == 0) {
 		d->watch = drill_watch_open(run, d->nodes, d->n);
@@ -170,17 +170,35 @@ static int wait_for_calm(struct drill *d, const struct drill_result *r, struct e
 		       d->run->inv->endpoint, STEADY_MS / 1000);
 }
 
-/* Until the broken part is seen not to answer: kubelet takes its time. */
+/* A static pod is stopped by the kubelet, which takes its time; keepalived is stopped at once. */
+static bool is_pod(const struct drill *d, enum drill_kind kind)
+{
+	return kind == DRILL_API || (kind == DRILL_STOP && steps_uses_kube_vip(d->run));
+}
+
+/* Is the broken part seen not to answer, or (stop) not to run? */
+static bool has_struck(struct drill *d, const struct drill_result *r)
+{
+	struct steps_node *n = d->nodes[r->node];
+	struct drill_look look;
+	auto_err struct err err = ERR_INIT;
+
+	if (r->kind != DRILL_STOP)
+		return has_failed(d, (unsigned)r->node + 1, r->break_ms);
+	return !is_pod(d, r->kind) || (drill_look(n, &look, &err) == 0 && !look.carrier);
+}
+
 static int wait_for_strike(struct drill *d, struct drill_result *r, struct err *err)
 {
 	struct clock_poll poll = clock_poll_start(STRIKE_MS, 50);
 
-	while (r->kind != DRILL_STOP && !has_failed(d, (unsigned)r->node + 1, r->break_ms)) {
+	while (!has_struck(d, r)) {
 		if (steps_pause(d->run, &poll))
 			continue;
 		if (plan_stopped(&d->run->plan))
 			return interrupted(r, err);
-		return err_set(err, ERR_FAILED, "the API server of %s still answers %d s after it was broken",
+		return err_set(err, ERR_FAILED, "%s of %s still works %d s after it was broken",
+			       r->kind == DRILL_STOP ? steps_carrier(d->run) : "the API server",
 			       d->nodes[r->node]->inv->name, STRIKE_MS / 1000);
 	}
 	r->struck_ms = clock_ms();
@@ -214,7 +232,7 @@ static bool is_whole(struct drill *d, struct drill_result *r)
 		return false;
 	d->booted = true;
 	return all_steady(d, clock_ms() - STEADY_MS, DRILL_NOBODY) && drill_look(n, &look, &err) == 0 &&
-	       look.keepalived && drill_api_is_well(d, r->node, &err);
+	       look.carrier && drill_api_is_well(d, r->node, &err);
 }
 
 static int watch_mended(struct drill *d, struct drill_result *r, struct err *err)
@@ -273,14 +291,14 @@ void drill_result_release(struct drill_result *r)
 	probe_gaps_release(&r->mended);
 }
 
-static const char *told(enum drill_kind kind)
+static const char *told(const struct drill *d, enum drill_kind kind)
 {
 	static const char *const texts[DRILL_KINDS] = {
 		"stopping keepalived", "moving the manifest of the API server away", "cutting it off the network",
 		"cutting its power",
 	};
 
-	return texts[kind];
+	return kind == DRILL_STOP && is_pod(d, kind) ? "moving the manifest of kube-vip away" : texts[kind];
 }
 
 /* Mending comes always; its failure is told behind what went wrong before. */
@@ -288,12 +306,12 @@ static int break_and_mend(struct drill *d, struct drill_result *r, struct err *e
 {
 	struct drill_damage dm = {
 		.node = d->nodes[r->node], .kind = r->kind, .sysrq = d->opt.sysrq,
-		.seconds = ((r->kind == DRILL_API ? STRIKE_MS : 0) + d->opt.hold_ms) / 1000 + SPARE_S,
+		.seconds = ((is_pod(d, r->kind) ? STRIKE_MS : 0) + d->opt.hold_ms) / 1000 + SPARE_S,
 	};
 	auto_err struct err why = ERR_INIT;
 	int rc;
 
-	say(d, r, dm.node->inv->name, told(r->kind));
+	say(d, r, dm.node->inv->name, told(d, r->kind));
 	r->break_ms = clock_ms();
 	rc = drill_break(&dm, err);
 	if (*dm.note)

@@ -47,6 +47,7 @@ static int run_break(struct drill_damage *dm, struct err *err)
 		add_vip(&vips, inv->vip.second);
 	const struct remote_var vars[] = {
 		{ "what", drill_kind_name(dm->kind) },
+		{ "carrier", steps_carrier(dm->node->run) },
 		{ "seconds", seconds },
 		{ "undo", tmpl_text("drill-undo.sh") },
 		{ "vips", buf_str(&vips) },

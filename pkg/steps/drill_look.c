@@ -25,7 +25,9 @@ static bool is_yes(const char *text, const char *key)
 
 int drill_look(struct steps_node *n, struct drill_look *look, struct err *err)
 {
-	const struct remote_var vars[] = { { "vip", n->run->inv->vip.address }, { NULL, NULL } };
+	const struct remote_var vars[] = {
+		{ "vip", n->run->inv->vip.address }, { "carrier", steps_carrier(n->run) }, { NULL, NULL },
+	};
 	const struct remote_cmd cmd = { .script = tmpl_text("drill-look.sh"), .vars = vars,
 					.timeout_ms = COMMAND_TIMEOUT_MS };
 	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
@@ -34,7 +36,7 @@ int drill_look(struct steps_node *n, struct drill_look *look, struct err *err)
 	if (remote_check(n->remote, &cmd, &res, err) < 0)
 		return -1;
 	text = buf_str(&res.out);
-	*look = (struct drill_look){ .keepalived = is_yes(text, "keepalived"), .holds = is_yes(text, "holds"),
+	*look = (struct drill_look){ .carrier = is_yes(text, "carrier"), .holds = is_yes(text, "holds"),
 				     .drill = is_yes(text, "drill"),
 				     .leads = strstr(text, "leads=unknown") ? -1 : is_yes(text, "leads") };
 	return 0;
@@ -125,8 +127,8 @@ static int check_node(struct drill *d, size_t i, struct strs *holders, struct er
 		return err_set(err, ERR_UNHEALTHY,
 			       "%s: an earlier drill is not undone; it undoes itself within minutes, 'sh /run/hactl-drill/undo' there does it now",
 			       n->inv->name);
-	if (!look.keepalived)
-		return err_set(err, ERR_UNHEALTHY, "%s: keepalived does not run", n->inv->name);
+	if (!look.carrier)
+		return err_set(err, ERR_UNHEALTHY, "%s: %s does not run", n->inv->name, steps_carrier(d->run));
 	if (!look.holds)
 		return 0;
 	strs_add(holders, n->inv->name);

@@ -19,7 +19,8 @@ struct drill {
 
 /* What a node says of itself. */
 struct drill_look {
-	bool keepalived, holds, drill; /* drill: the remains of one */
+	bool carrier; /* what carries the virtual IP runs */
+	bool holds, drill; /* drill: the remains of one */
 	int leads; /* etcd; -1: not known */
 };
 int drill_look(struct steps_node *n, struct drill_look *look, struct err *err) MUST_CHECK;

@@ -5,6 +5,7 @@
 
 #include "ha/ha.h"
 #include "steps/steps.h"
+#include "tmpl/tmpl.h"
 
 #define MANIFEST "/etc/kubernetes/manifests/kube-vip.yaml"
 #define ADMIN_CONF "/etc/kubernetes/admin.conf"
@@ -40,8 +41,49 @@ static const char *kubeconfig_of(const struct steps_node *n)
 
 static int render(struct steps_node *n, struct buf *out, struct err *err)
 {
-	steps_fill_peers(n->run);
 	return steps_render_kube_vip(n->run, n, kubeconfig_of(n), out, err);
+}
+
+/* Is the node's manifest as it is to be? */
+static int compare(struct steps_node *n, struct buf *text, bool *same, struct err *err)
+{
+	const struct facts *f = &n->facts;
+
+	if (steps_facts(n, err) < 0 || render(n, text, err) < 0)
+		return -1;
+	*same = f->has_kube_vip && f->kube_vip.len == text->len && !memcmp(buf_str(&f->kube_vip), buf_str(text), text->len);
+	return 0;
+}
+
+static int check_image(struct plan_node *p, bool *done, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+	auto_buf struct buf text = BUF_INIT;
+
+	if (compare(n, &text, done, err) < 0)
+		return -1;
+	*done |= n->has_image;
+	if (!*done && p->plan->dry_run)
+		plan_note(p->plan, p->name, "would pull %s where it is missing", n->run->inv->vip.image);
+	return 0;
+}
+
+/* Else kubeadm would wait for minutes for a virtual IP that nobody carries, or a node would never take it over. */
+static int apply_image(struct plan_node *p, struct err *err)
+{
+	struct steps_node *n = steps_node(p);
+	const struct inventory *inv = n->run->inv;
+	const struct remote_var vars[] = {
+		{ "image", inv->vip.image }, { "cri_socket", n->facts.cri_socket ? n->facts.cri_socket : "" }, { NULL, NULL },
+	};
+	const struct remote_cmd cmd = { .script = tmpl_text("kube-vip-image.sh"), .vars = vars,
+					.timeout_ms = inv->timeouts.install_ms };
+	auto_remote_result struct remote_result res = REMOTE_RESULT_INIT;
+
+	if (remote_check(n->remote, &cmd, &res, err) < 0)
+		return err_wrap(err, "the image %s (vip.image) is neither there nor can it be pulled", inv->vip.image);
+	n->has_image = true;
+	return 0;
 }
 
 static int check_manifest(struct plan_node *p, bool *done, struct err *err)
@@ -50,9 +92,8 @@ static int check_manifest(struct plan_node *p, bool *done, struct err *err)
 	auto_buf struct buf text = BUF_INIT;
 	const struct facts *f = &n->facts;
 
-	if (steps_facts(n, err) < 0 || render(n, &text, err) < 0)
+	if (compare(n, &text, done, err) < 0)
 		return -1;
-	*done = f->has_kube_vip && f->kube_vip.len == text.len && !memcmp(buf_str(&f->kube_vip), buf_str(&text), text.len);
 	if (!*done && p->plan->dry_run)
 		steps_diff(p, MANIFEST, &f->kube_vip, &text);
 	return 0;
@@ -71,6 +112,11 @@ static int apply_manifest(struct plan_node *p, struct err *err)
 	return remote_put(n->remote, &file, 1, NULL, err);
 }
 
+static const struct plan_step image_steps[] = {
+	{ .name = "image", .title = "kube-vip's image", .applies = is_member, .check = check_image, .apply = apply_image, .repeatable = true },
+	{ .name = NULL },
+};
+
 static const struct plan_step first_steps[] = {
 	{ .name = "kube-vip", .title = "kube-vip", .applies = founds, .check = check_manifest, .apply = apply_manifest },
 	{ .name = NULL },
@@ -81,5 +127,6 @@ static const struct plan_step member_steps[] = {
 	{ .name = NULL },
 };
 
+const struct plan_phase steps_kube_vip_image = { .name = "kube-vip-image", .steps = image_steps };
 const struct plan_phase steps_kube_vip_first = { .name = "kube-vip", .steps = first_steps };
 const struct plan_phase steps_kube_vip = { .name = "kube-vip", .steps = member_steps };

@@ -170,6 +170,11 @@ bool steps_uses_keepalived(const struct steps_run *run)
 	return run->inv->vip.provider == INV_VIP_KEEPALIVED;
 }
 
+const char *steps_carrier(const struct steps_run *run)
+{
+	return steps_uses_keepalived(run) ? "keepalived" : steps_uses_kube_vip(run) ? "kube-vip" : NULL;
+}
+
 bool steps_pause(const struct steps_run *run, struct clock_poll *poll)
 {
 	return !plan_stopped(&run->plan) && clock_poll_pause(poll);

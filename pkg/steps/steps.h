@@ -65,6 +65,7 @@ struct steps_node {
 	bool lock_broken; /* its lock was not held all the time */
 	bool again;       /* its step is to be done again */
 	bool lost;        /* it could not be reached again, and nobody waits for it any more */
+	bool has_image;   /* kube-vip's was found there, or pulled */
 	bool vip_staged;  /* new files of keepalived lie beside the old ones, tested */
 };
 
@@ -156,6 +157,7 @@ extern const struct plan_phase steps_password;   /* of VRRP, and its version */
 extern const struct plan_phase steps_keepalived; /* configuration staged and tested on every node */
 extern const struct plan_phase steps_switch;     /* and taken by all at the same time; the service */
 extern const struct plan_phase steps_haproxy;    /* in front of all API servers, where asked for */
+extern const struct plan_phase steps_kube_vip_image; /* on every control-plane node, before anything waits for it */
 extern const struct plan_phase steps_kube_vip_first; /* on the node that founds the cluster */
 extern const struct plan_phase steps_kube_vip;   /* on every control-plane node that is a member */
 extern const struct plan_phase steps_vip;        /* held by exactly one node */
@@ -193,6 +195,7 @@ bool steps_in_cluster(const struct steps_node *n); /* kubelet.conf, and the API 
 bool steps_uses_keepalived(const struct steps_run *run);
 bool steps_uses_haproxy(const struct steps_run *run);
 bool steps_uses_kube_vip(const struct steps_run *run);
+const char *steps_carrier(const struct steps_run *run); /* of the virtual IP: "keepalived", "kube-vip"; NULL: somebody else */
 
 /* Reads the list of nodes through the endpoint, unless it was read just now; the caller holds
  * the lock where nodes work at once. */

@@ -48,6 +48,12 @@ static int second_prefix(const struct steps_run *run, const struct steps_node *n
 	return a ? a->prefix : usual_prefix(run->inv->vip.second);
 }
 
+/* a: the node's address beside the virtual IP, or NULL. */
+static const char *interface_of(const struct steps_run *run, const struct facts_addr *a)
+{
+	return run->inv->vip.interface ? run->inv->vip.interface : a ? a->interface : STEPS_NO_INTERFACE;
+}
+
 static void fill_peer(const struct steps_run *run, const struct inv_node *inv, struct ha_peer *peer)
 {
 	const struct steps_node *n = NULL;
@@ -61,8 +67,7 @@ static void fill_peer(const struct steps_run *run, const struct inv_node *inv, s
 	*peer = (struct ha_peer){
 		.name = inv->name,
 		.address = copy(n && n->address ? n->address : inv->address),
-		.interface = copy(run->inv->vip.interface ? run->inv->vip.interface :
-				  a ? a->interface : STEPS_NO_INTERFACE),
+		.interface = copy(interface_of(run, a)),
 		.second_prefix = second_prefix(run, n, run->inv->vip.interface ? run->inv->vip.interface :
 					       a ? a->interface : NULL),
 		.prefix = run->inv->vip.prefix ? run->inv->vip.prefix : a ? a->prefix :
@@ -145,10 +150,13 @@ int steps_render_haproxy(const struct steps_run *run, struct buf *out, struct er
 int steps_render_kube_vip(const struct steps_run *run, const struct steps_node *n, const char *kubeconfig,
 			  struct buf *out, struct err *err)
 {
-	const struct ha_vip vip = describe_vip(run);
+	const struct inventory *inv = run->inv;
+	const struct facts_addr *a = steps_seen(n) ? steps_vip_neighbour(n) : NULL;
 
-	return ha_kube_vip_manifest(&vip, (size_t)(n->inv - run->inv->nodes),
-				    &(struct ha_kube_vip){ run->inv->vip.image, kubeconfig }, out, err);
+	return ha_kube_vip_manifest(&(struct ha_kube_vip){
+		.address = inv->vip.address, .second = inv->vip.second, .image = inv->vip.image, .kubeconfig = kubeconfig,
+		.interface = interface_of(run, a), .api_port = run->kubeadm.bind_port,
+	}, out, err);
 }
 
 int steps_render_keepalived(const struct steps_run *run, const struct steps_node *n, struct buf *conf,

@@ -35,7 +35,7 @@ late() {
 	: >calls
 	echo "$2" >slow
 	{
-		echo "what=$1 seconds=60 vips=192.0.2.9\ 3221225993 address=192.0.2.11 undo=\$(cat $work/undo-text)"
+		echo "what=$1 carrier=keepalived seconds=60 vips=192.0.2.9\ 3221225993 address=192.0.2.11 undo=\$(cat $work/undo-text)"
 		cat break-text
 	} >break
 	status=0

@@ -15,7 +15,7 @@ broken() {
   local what
   {
     case $2 in iptables | netdev) what=network ;; *) what=$2 ;; esac
-    echo "what=$what seconds=$3 address=$(address "$1")"
+    echo "what=$what carrier=keepalived seconds=$3 address=$(address "$1")"
     printf "vips='%s %u" $VIP $((10 << 24 | 230 << 16 | 255 << 8 | 168))
     [ "$2" = iptables ] || printf '\n%s %u %u 0 %u' $VIP6 $((0xfd000010)) $((0x02300255)) $((0x168))
     echo "'"

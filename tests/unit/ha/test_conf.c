@@ -42,19 +42,27 @@ static struct ha_vip with_version_2(void)
 	return v;
 }
 
+static void text_equals_golden(const struct buf *got, const char *name)
+{
+	auto_err struct err err = ERR_INIT;
+	auto_buf struct buf want = BUF_INIT;
+	auto_free char *path = NULL;
+
+	assert_true(asprintf(&path, "tests/golden/ha/%s", name) > 0);
+	if (getenv("GOLDEN_WRITE"))
+		assert_int_equal(file_write(path, buf_str(got), got->len, 0644, &err), 0);
+	assert_int_equal(file_read(path, 1 << 16, &want, &err), 0);
+	assert_string_equal(buf_str(got), buf_str(&want));
+}
+
 static void equals_golden(int (*write)(const struct ha_vip *, size_t, struct buf *, struct err *),
 			  const struct ha_vip *v, size_t self, const char *name)
 {
 	auto_err struct err err = ERR_INIT;
-	auto_buf struct buf got = BUF_INIT, want = BUF_INIT;
-	auto_free char *path = NULL;
+	auto_buf struct buf got = BUF_INIT;
 
-	assert_true(asprintf(&path, "tests/golden/ha/%s", name) > 0);
 	assert_int_equal(write(v, self, &got, &err), 0);
-	if (getenv("GOLDEN_WRITE"))
-		assert_int_equal(file_write(path, buf_str(&got), got.len, 0644, &err), 0);
-	assert_int_equal(file_read(path, 1 << 16, &want, &err), 0);
-	assert_string_equal(buf_str(&got), buf_str(&want));
+	text_equals_golden(&got, name);
 }
 
 static void refused(const struct ha_vip *v, const char *message)
@@ -147,20 +155,24 @@ static void haproxy_has_all_api_servers_and_is_what_the_check_asks(void **state)
 	assert_non_null(strstr(err.msg, "cannot both listen on port 6443"));
 }
 
-static int write_kube_vip(const struct ha_vip *v, size_t self, struct buf *out, struct err *err)
-{
-	return ha_kube_vip_manifest(v, self, &(struct ha_kube_vip){ "example.com/kube-vip:v0.8.9",
-				    "/etc/kubernetes/admin.conf" }, out, err);
-}
-
 static void kube_vip_is_a_static_pod_on_the_nodes_own_interface(void **state)
 {
 	auto_err struct err err = ERR_INIT;
 	auto_buf struct buf out = BUF_INIT;
+	struct ha_kube_vip k = {
+		.address = "192.0.2.9", .interface = "bond0.12", .image = "example.com/kube-vip:v0.9.2",
+		.kubeconfig = "/etc/kubernetes/admin.conf", .api_port = 6443,
+	};
 
 	(void)state;
-	equals_golden(write_kube_vip, &vip4, 2, "kube-vip-m3.yaml");
-	assert_int_equal(ha_kube_vip_manifest(&vip4, 0, &(struct ha_kube_vip){ "a\"b", "/k" }, &out, &err), -1);
+	assert_int_equal(ha_kube_vip_manifest(&k, &out, &err), 0);
+	text_equals_golden(&out, "kube-vip-m3.yaml");
+	k.second = "2001:db8::9";
+	buf_clear(&out);
+	assert_int_equal(ha_kube_vip_manifest(&k, &out, &err), 0);
+	assert_non_null(strstr(buf_str(&out), "{name: address, value: \"192.0.2.9,2001:db8::9\"}"));
+	k.image = "a\"b";
+	assert_int_equal(ha_kube_vip_manifest(&k, &out, &err), -1);
 	assert_int_equal(err.kind, ERR_CONFIG);
 }
 

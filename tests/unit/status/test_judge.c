@@ -248,6 +248,20 @@ static void services_that_stand_still_are_problems(void **state)
 	end(c);
 }
 
+static void kube_vip_is_looked_for_where_it_carries_the_vip(void **state)
+{
+	struct cluster *c = healthy(3);
+
+	(void)state;
+	c->inv.vip.provider = INV_VIP_KUBE_VIP;
+	for (int i = 0; i < 3; i++)
+		c->steps[i].facts = (struct facts){ .has_admin_conf = true, .has_kubelet_conf = true, .has_etcd_manifest = true,
+						    .kube_vip_active = i == 0, .has_kube_vip = i < 2 };
+	status_judge(&c->st);
+	assert_said(&c->st.problems, "m2: kube-vip does not run; 'crictl ps -a'", "m3: kube-vip does not run; 'hactl apply' writes its manifest", NULL);
+	end(c);
+}
+
 static void certificates_that_ended_are_problems_those_that_will_are_risks(void **state)
 {
 	struct cluster *c = healthy(3);
@@ -355,6 +369,7 @@ int main(void)
 		cmocka_unit_test(members_that_never_started_learners_and_strangers_are_problems),
 		cmocka_unit_test(an_alarm_is_told_once_although_each_member_knows_it),
 		cmocka_unit_test(services_that_stand_still_are_problems),
+		cmocka_unit_test(kube_vip_is_looked_for_where_it_carries_the_vip),
 		cmocka_unit_test(certificates_that_ended_are_problems_those_that_will_are_risks),
 		cmocka_unit_test(single_points_of_failure_are_named),
 		cmocka_unit_test(a_control_plane_node_that_nobody_looks_after_is_named),
