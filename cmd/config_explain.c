@@ -116,6 +116,39 @@ static void print_priorities(const struct proof *p)
 		       ha_priority(p->n, i) + weight, ha_priority(p->n, i) + weight + bonus);
 }
 
+/* The same where the holder leads etcd. */
+static struct ha_outage with_election(struct ha_outage o)
+{
+	if (o.min_ms < HA_ELECTION_MIN_MS)
+		o.min_ms = HA_ELECTION_MIN_MS;
+	if (o.max_ms < HA_ELECTION_MAX_MS + HA_SLACK_MS)
+		o.max_ms = HA_ELECTION_MAX_MS + HA_SLACK_MS;
+	return o;
+}
+
+static bool ends(struct ha_outage o)
+{
+	return o.max_ms != HA_UNTIL_MENDED;
+}
+
+static void print_event(const struct proof *p, const char *text, struct ha_outage o)
+{
+	printf("%-24s %-16s %-16s ", text, name_of(p, 0), name_of(p, o.holder));
+	if (ends(o))
+		printf("%d to %d ms\n", o.min_ms, o.max_ms);
+	else
+		puts("until it is mended");
+}
+
+static void print_notes(const struct proof *p)
+{
+	if (p->n > 1 && !p->t.preempt)
+		printf("network mended: after %d s or more; after less %s, whose priority is higher, takes it back\n", HA_ALONE_S, name_of(p, 0));
+	if (has_haproxy(p))
+		puts("HAProxy: until it has seen that a node is gone, or an API server hangs, which takes up to 6 s, a new "
+		     "connection that was meant for that one waits for 0.5 s, and goes to the next");
+}
+
 static void print_events(const struct proof *p)
 {
 	const enum ha_state healthy[HA_PEERS_MAX] = { HA_HEALTHY };
@@ -124,12 +157,11 @@ static void print_events(const struct proof *p)
 	for (int e = 0; e < HA_EVENTS; e++) {
 		struct ha_outage o = ha_predict(&p->t, (enum ha_event)e, healthy, p->n, 0);
 
-		printf("%-24s %-16s %-16s ", event_text(p, (enum ha_event)e), name_of(p, 0), name_of(p, o.holder));
-		if (o.max_ms == HA_UNTIL_MENDED)
-			puts("until it is mended");
-		else
-			printf("%d to %d ms\n", o.min_ms, o.max_ms);
+		print_event(p, event_text(p, (enum ha_event)e), o);
+		if (ha_takes_member((enum ha_event)e) && ends(o))
+			print_event(p, "  if it leads etcd", with_election(o));
 	}
+	print_notes(p);
 }
 
 static void print_combinations(const struct proof *p)
@@ -158,7 +190,9 @@ static void print_verdict(const struct proof *p)
 {
 	const char *advice = ha_advice((int)p->n);
 
-	if (p->n <= HA_PROOF_MAX)
+	if (p->n > HA_PROOF_MAX)
+		printf("\nThe combinations of failures of more than %d nodes are not gone through.\n", HA_PROOF_MAX);
+	else
 		printf("\nIn each of the %ld combinations of failures a healthy node gets the virtual IP, as long as there is one.\n",
 		       ha_prove(p->n, p->t.preempt));
 	if (advice)
@@ -171,7 +205,11 @@ static json_t *json_settings(const struct proof *p)
 {
 	const struct ha_timing *t = &p->t;
 
-	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b}", "address", p->inv->vip.address,
+	json_t *addresses = json_pack("[s]", p->inv->vip.address);
+
+	if (p->inv->vip.second)
+		json_array_append_new(addresses, json_string(p->inv->vip.second));
+	return json_pack("{s:o, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b}", "addresses", addresses,
 			 "checked", has_haproxy(p) ? "haproxy" : "apiServer", "vrrpVersion",
 			 t->version, "virtualRouterID", p->inv->vip.virtual_router_id, "advertIntervalMs", t->advert_ms,
 			 "checkIntervalMs", t->check_ms, "fall", t->fall, "rise", t->rise, "preempt", t->preempt,
@@ -185,13 +223,22 @@ static json_t *json_holder(const struct proof *p, int node)
 
 static json_t *json_nodes(const struct proof *p)
 {
+	int bonus = p->t.preempt ? 0 : ha_bonus(p->n), weight = ha_weight(p->n);
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < p->n; i++)
-		json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:i}", "name", name_of(p, (int)i), "priority",
-						      ha_priority(p->n, i), "holding", p->t.preempt ? 0 : ha_bonus(p->n),
-						      "failed", ha_weight(p->n)));
+	for (size_t i = 0; i < p->n; i++) {
+		int priority = ha_priority(p->n, i);
+
+		json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:i, s:i}", "name", name_of(p, (int)i), "priority", priority,
+						      "holding", priority + bonus, "failed", priority + weight,
+						      "failedAndHolding", priority + weight + bonus));
+	}
 	return list;
+}
+
+static json_t *json_ms(struct ha_outage o, int ms)
+{
+	return ends(o) ? json_integer(ms) : json_null();
 }
 
 static json_t *json_events(const struct proof *p)
@@ -202,13 +249,13 @@ static json_t *json_events(const struct proof *p)
 	for (size_t i = 0; i < p->n; i++)
 		for (int e = 0; e < HA_EVENTS; e++) {
 			struct ha_outage o = ha_predict(&p->t, (enum ha_event)e, healthy, p->n, (int)i);
-			bool ends = o.max_ms != HA_UNTIL_MENDED;
+			json_t *one = json_pack("{s:s, s:s, s:o, s:o, s:o}", "event", ha_event_name((enum ha_event)e), "holder",
+						name_of(p, (int)i), "then", json_holder(p, o.holder), "minMs", json_ms(o, o.min_ms),
+						"maxMs", json_ms(o, o.max_ms));
 
-			json_array_append_new(list, json_pack(
-				"{s:s, s:s, s:o, s:o, s:o}", "event", ha_event_name((enum ha_event)e), "holder",
-				name_of(p, (int)i), "then", json_holder(p, o.holder), "minMs",
-				ends ? json_integer(o.min_ms) : json_null(), "maxMs",
-				ends ? json_integer(o.max_ms) : json_null()));
+			if (ha_takes_member((enum ha_event)e) && ends(o))
+				json_object_set_new(one, "etcdLeaderMaxMs", json_integer(with_election(o).max_ms));
+			json_array_append_new(list, one);
 		}
 	return list;
 }
@@ -235,7 +282,12 @@ static void print_json(const struct proof *p)
 {
 	json_t *o = json_pack("{s:o, s:o, s:o, s:o}", "settings", json_settings(p), "nodes", json_nodes(p), "events",
 			      json_events(p), "combinations", json_combinations(p));
-	char *text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	long checked = p->n > HA_PROOF_MAX ? 0 : ha_prove(p->n, p->t.preempt);
+	char *text;
+
+	json_object_set_new(o, "combinationsChecked", json_integer(checked));
+	json_object_set_new(o, "healthyAlwaysWins", p->n > HA_PROOF_MAX ? json_null() : json_boolean(checked > 0));
+	text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
 
 	puts(text);
 	free(text);
@@ -252,8 +304,11 @@ static int run(const void *data, char **operands, struct err *err)
 		return err_set(err, ERR_USAGE, "there is no explanation of '%s': expected vip", operands[0]);
 	if (inventory_load(o->config ? o->config : "hactl.yaml", &inv, err) < 0)
 		return -1;
-	if (inv.vip.provider != INV_VIP_KEEPALIVED)
-		return err_set(err, ERR_CONFIG, "vip.provider of %s is not keepalived: what the virtual IP does is not hactl's to tell", inv.path);
+	if (inv.vip.provider == INV_VIP_NONE)
+		return err_set(err, ERR_CONFIG, "vip.provider of %s is none: what a balancer of somebody else does is not hactl's to tell", inv.path);
+	if (inv.vip.provider == INV_VIP_KUBE_VIP)
+		return err_set(err, ERR_FAILED, "kube-vip carries the virtual IP of %s: it follows a lease of 5 s, and moves in 6 to 12 s, or in 1 s "
+			       "when it is stopped itself; there is no arithmetic to prove, but 'hactl drill' measures it", inv.path);
 	p.n = inv.ncontrol_plane;
 	p.t = steps_vrrp_timing(&inv, inv.vip.password ? 2 : 3);
 	if (o->output == RUN_JSON) {

@@ -192,7 +192,8 @@ static int run(const void *data, char **operands, struct err *err)
 		wish.parts = part_named(*operands++);
 	wish.node = *operands ? *operands++ : NULL;
 	if (*operands)
-		return err_set(err, ERR_USAGE, "'%s': expected [keepalived|check|haproxy|kube-vip|kubeadm] [NODE]", *operands);
+		return err_set(err, ERR_USAGE, "'%s': expected [keepalived|check|haproxy|kube-vip|kubeadm] [NODE]",
+			       wish.parts == ALL ? wish.node : *operands);
 	return run_command(&o->run, &spec, err);
 }
 

@@ -6,6 +6,8 @@
 #include "inventory/inventory.h"
 #include "run.h"
 
+#define BUDGET_MS 2000
+#define KUBE_VIP_BUDGET_MS 15000
 #define EVERY_MS 40 /* 25 requests a second */
 
 static const char *const scenarios[] = { "all", "stop", "api", "network", "power", "return", NULL };
@@ -21,7 +23,7 @@ struct drill_opts {
 
 static const struct cli_opt opts[] = {
 	OPT_CHOICE(struct drill_opts, scenario, 0, "scenario", scenarios, "what to break (default all; power only where it is set up)"),
-	OPT_STR(struct drill_opts, budget, 0, "budget", "TIME", "how long the API may be gone in a scenario (default 2s)"),
+	OPT_STR(struct drill_opts, budget, 0, "budget", "TIME", "how long the API may be gone in a scenario (default 2s; kube-vip, which follows a lease of 5 s: 15s)"),
 	OPT_STR(struct drill_opts, hold, 0, "hold", "TIME", "how long a thing may stay broken while the API does not answer (default 20s)"),
 	OPT_STR(struct drill_opts, settle, 0, "settle", "TIME", "how long to watch on when all is well again (default 8s)"),
 	OPT_CHOICE(struct drill_opts, power, 0, "power", powers, "power by drill.powerCommand of hactl.yaml, or a reset by the node's kernel"),
@@ -30,7 +32,7 @@ static const struct cli_opt opts[] = {
 	OPT_END,
 };
 
-static const struct drill_opts defaults = { .budget = "2s", .hold = "20s", .settle = "8s" };
+static const struct drill_opts defaults = { .hold = "20s", .settle = "8s" };
 
 struct wish {
 	const struct drill_opts *opts;
@@ -45,6 +47,9 @@ static const struct plan_phase *const phases[] = {
 
 static int read_time(const char *option, const char *text, long max, long *ms, struct err *err)
 {
+	/* A budget of 1500 would be 25 minutes for us, and 1.5 s for whoever wrote it. */
+	if (*text && strcmp(text, "0") && !text[strspn(text, "0123456789.")])
+		return err_set(err, ERR_USAGE, "--%s: '%s' has no unit: write %sms or %ss", option, text, text, text);
 	if (inventory_duration_ms(text, ms) < 0 || *ms < 0 || *ms > max)
 		return err_set(err, ERR_USAGE, "--%s: '%s' is no time from 0 to %lds: write 2s or 1500ms", option, text, max / 1000);
 	return 0;
@@ -78,7 +83,8 @@ static int accept_wish(const void *ctx, const struct inventory *inv, struct err 
 {
 	const struct wish *w = ctx;
 
-	(void)inv;
+	if (w->opts->scenario == POWER && !w->opts->power && !inv->drill.power_command)
+		return err_set(err, ERR_CONFIG, "%s: scenario 'power' needs drill.powerCommand, or --power sysrq", inv->path);
 	if (!w->opts->yes && (!isatty(0) || !isatty(2)))
 		return err_set(err, ERR_USAGE, "a drill breaks things, for seconds: without a terminal it needs --yes");
 	return 0;
@@ -175,6 +181,8 @@ static int drill(struct steps_run *run, void *data, struct err *err)
 	int rc;
 
 	choose(w, run->inv);
+	if (!w->opts->budget)
+		report.budget_ms = steps_uses_kube_vip(run) ? KUBE_VIP_BUDGET_MS : BUDGET_MS;
 	if (confirm(w, run->inv, err) < 0 || !(report.drill = drill_open(run, &o, err)))
 		return -1;
 	rc = rehearse(report.drill, w, &report, results, err);
@@ -199,7 +207,7 @@ static int run(const void *data, char **operands, struct err *err)
 	};
 
 	(void)operands;
-	if (read_time("budget", o->budget, 3600000, &wish.budget_ms, err) < 0 ||
+	if ((o->budget && read_time("budget", o->budget, 3600000, &wish.budget_ms, err) < 0) ||
 	    read_time("hold", o->hold, 600000, &wish.hold_ms, err) < 0 ||
 	    read_time("settle", o->settle, 600000, &wish.settle_ms, err) < 0)
 		return -1;

@@ -30,7 +30,8 @@ const struct cli_cmd cmd_init = {
 	.description =
 		"Looks at all nodes of hactl.yaml first and lists every problem at once; nothing is changed while "
 		"there is one.  Then keepalived is configured on every control-plane node, tested, and started; the "
-		"virtual IP must be held by exactly one of them before kubeadm init runs on the first.\n\n"
+		"virtual IP must be held by exactly one of them before kubeadm init runs on the first.  (With vip.provider: "
+		"kube-vip its pod comes up with the first node, when its image is on all of them.)\n\n"
 		"Returns 0 only when that node is Ready through the virtual IP.",
 	.examples = "hactl init\nhactl init --dry-run\nhactl init --install --accept-new-host-keys",
 	.group = "Making a cluster",

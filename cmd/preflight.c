@@ -200,6 +200,14 @@ static json_t *said(const struct strs *nodes, const struct strs *texts, const st
 	return list;
 }
 
+static enum err_kind verdict(const struct steps_run *run, const struct told *t)
+{
+	for (size_t i = 0; i < run->n; i++)
+		if (steps_seen(&run->nodes[i]))
+			return t->problems.n ? ERR_FAILED : ERR_NONE;
+	return ERR_CONNECT;
+}
+
 static void print_json(const struct steps_run *run, const struct told *t)
 {
 	json_t *network = json_array(), *o;
@@ -209,7 +217,7 @@ static void print_json(const struct steps_run *run, const struct told *t)
 		for (size_t j = 0; j < run->n; j++)
 			add_pair(network, &run->nodes[i], &run->nodes[j]);
 	o = json_pack("{s:s, s:b, s:i, s:o, s:o, s:o, s:o}", "cluster", run->inv->name, "ok", !t->problems.n, "exitStatus",
-		      t->problems.n ? ERR_FAILED : 0, "problems", said(&t->nodes, &t->problems, &t->fixes), "warnings",
+		      (int)verdict(run, t), "problems", said(&t->nodes, &t->problems, &t->fixes), "warnings",
 		      said(&t->warned, &t->warnings, NULL), "network", network, "disks", disks(run));
 	line = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6));
 	puts(line);
@@ -255,7 +263,7 @@ static int check(struct steps_run *run, void *data, struct err *err)
 		print_json(run, &t);
 	else
 		print_text(run, &t);
-	err->kind = t.problems.n ? ERR_FAILED : ERR_NONE; /* the list is the message */
+	err->kind = verdict(run, &t); /* the list is the message */
 	release_told(&t);
 	return 0;
 }
@@ -273,6 +281,7 @@ static int run(const void *data, char **operands, struct err *err)
 	const struct preflight_opts *o = data;
 	const struct run_spec spec = {
 		.command = "preflight", .part = part, .phases = look_phases, .finish = check, .data = (void *)data, .quiet = true,
+		.finish_unreached = run_is_json(&o->run),
 	};
 
 	(void)operands;
@@ -289,7 +298,7 @@ const struct cli_cmd cmd_preflight = {
 		"listens on the ports that a cluster needs (6443, 2379, 2380, 10250), connects to those of the others and sends them "
 		"packets of protocol 112; so is the time that a write to etcd's disk takes.  Nodes need perl or python3 for the former; "
 		"a check that could not be made is named.\n\n"
-		"Exit status: 0 no problem, 1 problems.",
+		"Exit status: 0 no problem, 1 problems, 4 no node can be reached.",
 	.examples = "hactl preflight\nhactl preflight -o json | jq '.network[] | select(.result != \"open\")'",
 	.group = "Making a cluster",
 	.opts = NULL,

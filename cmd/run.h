@@ -43,6 +43,7 @@ struct run_spec {
 	void *data;
 	bool only_seed, pki_only;
 	bool reconnects; /* for what changes nodes: a session that is lost is made again */
+	bool finish_unreached; /* finish also when no node could be reached */
 	bool quiet; /* finish prints the result: no closing line, and JSON only from there */
 };
 

@@ -194,7 +194,7 @@ const struct cli_cmd cmd_status = {
 	.summary = "is the cluster healthy, who holds the virtual IP, how many more failures does it survive",
 	.description =
 		"Asks all nodes at the same time, each API server and the endpoint (with the time that a new connection and "
-		"its answer take), every member of etcd, and reads keepalived's state, the holder of the virtual IP and the "
+		"its answer take), every member of etcd, and reads the state of keepalived or kube-vip, the holder of the virtual IP and the "
 		"certificates on the nodes.  What cannot be asked is shown as '?'; the whole takes 10 seconds at most, whoever "
 		"is down.  Below the table are the problems, and the single points of failure that remain.\n\n"
 		"Exit status: 0 healthy, 7 unhealthy (no holder of the virtual IP or several among others), 4 when no node "

@@ -15,7 +15,7 @@ trap '[ $broken = yes ] || { exec 9>&-; [ ! -f "$dir/undo" ] || sh "$dir/undo"; 
 
 # The interfaces whose cable is pulled: of the node's address and of the virtual IPs.
 addresses="$address $(printf '%s\n' "$vips" | cut -d ' ' -f 1 | tr '\n' ' ')"
-interfaces=$(for a in $addresses; do ip -o addr show to "$a"; done | awk '$2 != "lo" { print $2 }' | sort -u | tr '\n' ' ')
+interfaces=$(for a in $addresses; do ip -o addr show to "${a%%\%*}" || :; done | awk '$2 != "lo" { print $2 }' | sort -u | tr '\n' ' ')
 {
 	echo "what=$what carrier=$carrier interfaces='$interfaces'"
 	printf '%s\n' "$undo"
@@ -42,6 +42,8 @@ ssh_connection() {
 
 # cut_iptables TOOL CLIENT PORT: all that comes and goes by the cable, but for hactl's SSH.
 cut_iptables() {
+	command -v "$1" >/dev/null || { echo "$1 is not installed here, and nft cannot be used" >&2; exit 1; }
+	echo "$1" >>"$dir/made"
 	"$1" -w -N HACTL-DRILL-IN
 	"$1" -w -N HACTL-DRILL-OUT
 	if [ -n "$2" ]; then
@@ -64,22 +66,32 @@ cut_iptables() {
 	done
 }
 
-# The same as one table of nftables: nothing of it stays behind, and it comes and goes at once.
+# by_nft FAMILY [OPTION...]: one transaction, noted before and, when it was refused, not any more.
+by_nft() {
+	echo "nft $1" >>"$dir/made"
+	shift
+	nft "$@" 2>>"$dir/said" && return
+	sed -i '$d' "$dir/made"
+	return 1
+}
+
+# The same as one table of nftables: nothing of it stays behind, and it comes and goes at once.  Inside of
+# translated addresses: SSH may come by another port than sshd's.
 cut_nft() {
 	family=ip
 	case $1 in *:*) family=ip6 ;; esac
 	names=$(printf '"%s",' $interfaces)
-	nft -f - <<N
+	by_nft inet -f - <<N
 table inet hactl_drill {
-	chain in {
-		type filter hook prerouting priority -310; policy accept;
+	chain inward {
+		type filter hook prerouting priority -90; policy accept;
 		iifname != { $names } accept
 		${1:+$family saddr $1 tcp dport $2 accept}
 		icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
 		drop
 	}
-	chain out {
-		type filter hook postrouting priority 310; policy accept;
+	chain outward {
+		type filter hook postrouting priority 90; policy accept;
 		oifname != { $names } accept
 		${1:+$family daddr $1 tcp sport $2 accept}
 		ip6 saddr $own6 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
@@ -104,7 +116,8 @@ silence_tc() {   # silence_tc INTERFACE NUMBER WORD...
 	shift 2
 	[ $# = 1 ] || protocol=ipv6
 	! tc qdisc show dev "$i" | grep -q clsact || made=no
-	! tc filter show dev "$i" egress pref "$pref" | grep -q . || return 1 # somebody else's
+	# Somebody else's may be the last word.
+	grep -qs "^$i " "$dir/tc" || ! tc filter show dev "$i" egress | grep -q . || return 1
 	echo "$i $made $pref $protocol" >>"$dir/tc"
 	[ $made = no ] || tc qdisc add dev "$i" clsact || return 1
 	tc filter add dev "$i" egress pref "$pref" protocol $protocol bpf da bytecode "$(bytecode "$@")"
@@ -113,7 +126,7 @@ silence_tc() {   # silence_tc INTERFACE NUMBER WORD...
 silence_nft() {   # silence_nft INTERFACE CHAIN VIP WORD...
 	match="arp saddr ip $3"
 	[ $# = 4 ] || match="icmpv6 type nd-neighbor-advert @th,64,128 0x$(printf '%08x%08x%08x%08x' "$4" "$5" "$6" "$7")"
-	nft "add table netdev hactl_drill
+	by_nft netdev "add table netdev hactl_drill
 		add chain netdev hactl_drill $2 { type filter hook egress device \"$1\" priority 0; }
 		add rule netdev hactl_drill $2 $match drop"
 } 2>/dev/null
@@ -127,7 +140,7 @@ silence() {
 		while read -r vip words; do
 			n=$((n + 1)) chain=$((chain + 1))
 			# shellcheck disable=SC2086 # words
-			silence_tc "$interface" $n $words || silence_nft "$interface" "out$chain" "$vip" $words ||
+			silence_nft "$interface" "out$chain" "$vip" $words || silence_tc "$interface" $n $words ||
 				echo "neither tc nor nft can keep $interface from announcing $vip: the outage may be longer than that of a pulled cable"
 		done <<V
 $vips
@@ -140,11 +153,14 @@ cut_network() {
 	# shellcheck disable=SC2046 # four words
 	set -- $(ssh_connection)
 	client=${1:-} port=${4:-}
+	client=${client%%\%*}
+	client=${client#::ffff:}
 	own6=::
-	case $address in *:*) own6=$address ;; esac
-	case $client in *:*) own6=$3 ;; esac
+	case $address in *:*) own6=${address%%\%*} ;; esac
+	case $client in *:*) own6=${3%%\%*} ;; esac
 	silence
-	! cut_nft "$client" "$port" 2>/dev/null || return 0
+	! cut_nft "$client" "$port" || return 0
+	command -v iptables >/dev/null 2>&1 || { tail -n 3 "$dir/said" >&2; exit 1; }
 	client4=$client client6=
 	case $client in *:*) client4='' client6=$client ;; esac
 	# Only the families that the cluster speaks: a table that is made for the other would stay.

@@ -2,7 +2,7 @@
 yes_if() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
 case $carrier in
 keepalived) echo "carrier=$(yes_if systemctl -q is-active keepalived)" ;;
-*) echo "carrier=$(yes_if pgrep -x "$carrier")" ;;
+*) echo "carrier=$(yes_if grep -qsx "$carrier" /proc/[0-9]*/comm)" ;;
 esac
 echo "holds=$([ -n "$(ip -o addr show to "$vip" 2>/dev/null)" ] && echo yes || echo no)"
 echo "drill=$(yes_if test -e /run/hactl-drill/undo)"

@@ -59,7 +59,8 @@ own "$conf" keepalived.conf
 own "$keepalived_dir/check_apiserver.sh" check_apiserver.sh
 own /etc/haproxy/haproxy.cfg haproxy.cfg
 own /etc/kubernetes/manifests/kube-vip.yaml kube-vip.yaml
-put kube_vip_active "$(pgrep -x kube-vip >/dev/null 2>&1 && echo active)"
+put curl "$(have curl && echo yes)"
+put kube_vip_active "$(grep -qsx kube-vip /proc/[0-9]*/comm && echo active)"
 put haproxy "$(haproxy -v 2>/dev/null | sed -n '1s/.*version \([0-9.]*\).*/\1/p')"
 put haproxy_enabled "$(unit enabled haproxy)"
 put haproxy_active "$(unit active haproxy)"

@@ -35,7 +35,7 @@ enum {
 	HA_ADVERT_MS = 200, HA_ADVERT_V2_MS = 1000, HA_ADVERT_MIN_MS = 50, HA_ADVERT_MAX_MS = 40000,
 	HA_CHECK_MS = 200, HA_CHECK_MIN_MS = 100, HA_CHECK_MAX_MS = 60000,
 	HA_FALL = 2, HA_RISE = 2,
-	HA_ALONE_S = 5, /* after which a holder of 3 nodes that no other one answers has lost its bonus; of 5: 9 s */
+	HA_ALONE_S = 5, /* after which a holder that no other one answers has lost its bonus */
 };
 struct ha_timing ha_timing_default(int version);
 /* A run of the check: whole seconds, as keepalived counts them. */
@@ -131,6 +131,12 @@ enum { HA_UNTIL_MENDED = -1 }; /* no healthy node is left */
  * be started and for neighbours that have to be told.
  */
 enum { HA_SLACK_MS = 100 };
+/* etcd without its leader: members call an election after a time drawn from once to twice its time-out,
+ * which is 1 s unless kubeadm's document says otherwise.  Until then no API server is of use. */
+enum { HA_ELECTION_MIN_MS = 1000, HA_ELECTION_MAX_MS = 2000 };
+/* Does it take etcd's member away, too? */
+bool ha_takes_member(enum ha_event e);
+
 struct ha_outage ha_predict(const struct ha_timing *t, enum ha_event e, const enum ha_state *states,
 			    size_t npeers, int holder);
 

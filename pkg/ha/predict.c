@@ -24,6 +24,11 @@ const char *ha_event_name(enum ha_event e)
 	return events[e].name;
 }
 
+bool ha_takes_member(enum ha_event e)
+{
+	return e == HA_POWER_CUT || e == HA_NETWORK_CUT;
+}
+
 const char *ha_event_text(enum ha_event e)
 {
 	return events[e].text;

@@ -155,7 +155,7 @@ static const struct inv_key vip_keys[] = {
 		  "A server that stopped is seen at once, whatever this says." },
 	{ .name = "rise", .type = INV_INT, .offset = offsetof(struct inventory, vip.rise),
 	  .min = 1, .max = 60, .fallback = "2",
-	  .help = "How many checks in a row, one a second, must succeed before it counts as healthy again." },
+	  .help = "How many checks in a row, one a second or as often as checkInterval says if that is less, must succeed before it counts as healthy again." },
 	{ .name = "preempt", .type = INV_BOOL, .offset = offsetof(struct inventory, vip.preempt),
 	  .fallback = "false",
 	  .help = "Whether the first healthy node of the file takes the virtual IP back. With false whoever "

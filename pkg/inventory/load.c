@@ -176,6 +176,39 @@ static int split_vip(struct inv_reader *r, const struct yaml_node *root, struct 
 	return 0;
 }
 
+/* Whether both have the same first bits. */
+static bool same_subnet(const unsigned char *a, const unsigned char *b, int prefix)
+{
+	int whole = prefix / 8;
+
+	return !memcmp(a, b, (size_t)whole) && (!(prefix % 8) || (a[whole] ^ b[whole]) >> (8 - prefix % 8) == 0);
+}
+
+/* What no host can have in its subnet: the first and the last address of an IPv4 network. */
+static bool is_edge(const unsigned char *bytes, int prefix)
+{
+	uint32_t host = ((uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3]) << prefix >> prefix;
+
+	return host == 0 || host == UINT32_MAX >> prefix;
+}
+
+/* No address that a host cannot have. */
+static int check_usable(const struct inv_reader *r, const struct yaml_node *root, const char *address, int prefix,
+			struct err *err)
+{
+	static const unsigned char loopback[] = { 127, 0, 0, 1 }, loopback6[16] = { [15] = 1 };
+	unsigned char bytes[16] = { 0 };
+	int family = inv_address(address, bytes);
+
+	if ((family == AF_INET && !memcmp(bytes, loopback, sizeof(loopback))) || (family == AF_INET6 && !memcmp(bytes, loopback6, sizeof(bytes))))
+		return yaml_error(r->stream, yaml_find(root, "vip.address"), err, "'%s' is the address of every host itself: choose "
+				  "a free one of the nodes' network", address);
+	if (family == AF_INET && prefix > 0 && prefix < 31 && is_edge(bytes, prefix))
+		return yaml_error(r->stream, yaml_find(root, "vip.address"), err, "'%s' is the first or the last address of its /%d "
+				  "network, which no host can have", address, prefix);
+	return 0;
+}
+
 static int check_endpoint(const struct inv_reader *r, const struct yaml_node *root,
 			  struct inventory *inv, struct err *err)
 {
@@ -190,6 +223,9 @@ static int check_endpoint(const struct inv_reader *r, const struct yaml_node *ro
 				  "which virtual IP it stands for", inv->endpoint_host);
 	if (!inv->vip.address)
 		inv->vip.address = inv->endpoint_host;
+	if (check_usable(r, root, inv->vip.address, inv->vip.prefix, err) < 0 ||
+	    (inv->vip.second && check_usable(r, root, inv->vip.second, inv->vip.second_prefix, err) < 0))
+		return -1;
 	if (numeric && !inv_same_host(inv->endpoint_host, inv->vip.address) &&
 	    !(inv->vip.second && inv_same_host(inv->endpoint_host, inv->vip.second)))
 		return yaml_error(r->stream, endpoint, err, "the endpoint '%s' is not the virtual IP '%s' of "
@@ -205,6 +241,9 @@ static int check_vrrp(const struct inv_reader *r, const struct yaml_node *root,
 	const struct yaml_node *advert = yaml_find(root, "vip.advertInterval");
 	unsigned char bytes[16];
 
+	if (inv->load_balancer == INV_LB_HAPROXY && !inv->kubeadm.config && inv->endpoint_port == 6443)
+		return yaml_error(r->stream, yaml_find(root, "endpoint"), err, "HAProxy on the endpoint's port 6443 and the API server "
+				  "share the nodes and cannot share the port; use endpoint '%s:8443', or another bindPort in kubeadm.config", inv->endpoint_host);
 	if (inv->load_balancer == INV_LB_HAPROXY && inv->vip.provider != INV_VIP_KEEPALIVED)
 		return yaml_error(r->stream, yaml_find(root, "loadBalancer"), err, "haproxy stands behind a virtual IP "
 				  "of keepalived: vip.provider must be that");
@@ -257,6 +296,39 @@ static void warn(const struct inv_reader *r, const struct yaml_node *at, struct 
 		    at->line, at->column, message);
 }
 
+/* Keys of keepalived's, where something else carries the virtual IP. */
+static void warn_of_vain_keys(const struct inv_reader *r, const struct yaml_node *root, struct inventory *inv)
+{
+	static const char *const keys[] = {
+		"virtualRouterID", "password", "unicast", "advertInterval", "checkInterval", "fall", "rise", "preempt", NULL,
+	};
+
+	for (const char *const *k = keys; *k && inv->vip.provider != INV_VIP_KEEPALIVED; k++) {
+		char path[32], text[96];
+		const struct yaml_node *at;
+
+		snprintf(path, sizeof(path), "vip.%s", *k);
+		snprintf(text, sizeof(text), "%s has no effect: it is for vip.provider: keepalived", path);
+		if ((at = yaml_find(root, path)))
+			warn(r, at, inv, text);
+	}
+}
+
+/* A prefix that was given says which network is meant. */
+static void warn_of_other_network(const struct inv_reader *r, const struct yaml_node *root, struct inventory *inv)
+{
+	unsigned char vip[16] = { 0 }, node[16] = { 0 };
+	int family = inv->vip.address ? inv_address(inv->vip.address, vip) : 0;
+
+	if (!inv->vip.prefix || inv->vip.prefix == (family == AF_INET ? 32 : 128) || inv->vip.interface)
+		return;
+	for (size_t i = 0; i < inv->ncontrol_plane; i++)
+		if (inv_address(inv->nodes[i].address, node) != family || same_subnet(vip, node, inv->vip.prefix))
+			return;
+	warn(r, yaml_find(root, "vip.address"), inv, "no control-plane node has an address in that network: vip.interface "
+	     "says where the virtual IP belongs, if that is meant");
+}
+
 static void add_warnings(const struct inv_reader *r, const struct yaml_node *root,
 			 struct inventory *inv)
 {
@@ -264,6 +336,8 @@ static void add_warnings(const struct inv_reader *r, const struct yaml_node *roo
 
 	if (advice)
 		warn(r, yaml_find(root, "controlPlane"), inv, advice);
+	warn_of_vain_keys(r, root, inv);
+	warn_of_other_network(r, root, inv);
 	for (size_t i = 0; i < inv->ncontrol_plane && inv->ncontrol_plane > 1; i++)
 		if (inv_same_host(inv->nodes[i].address, inv->endpoint_host))
 			warn(r, yaml_find(root, "endpoint"), inv,

@@ -182,6 +182,7 @@ static const struct key {
 	{ "haproxy_untouched", FLAG, offsetof(struct facts, haproxy_cfg_packaged), "yes", NULL },
 	{ "file_haproxy.cfg", FUNCTION, 0, NULL, parse_haproxy },
 	{ "mode_haproxy.cfg", MODE, offsetof(struct facts, haproxy_cfg_mode), NULL, NULL },
+	{ "curl", FLAG, offsetof(struct facts, curl), "yes", NULL },
 	{ "kube_vip_active", FLAG, offsetof(struct facts, kube_vip_active), "active", NULL },
 	{ "file_kube-vip.yaml", FUNCTION, 0, NULL, parse_kube_vip },
 	{ "keepalived_untouched", FLAG, offsetof(struct facts, keepalived_conf_packaged), "yes", NULL },

@@ -44,7 +44,7 @@ struct facts {
 	bool has_keepalived_conf, has_check_script;
 	unsigned keepalived_conf_mode, check_script_mode;
 	struct buf haproxy_cfg, kube_vip;
-	bool has_haproxy_cfg, has_kube_vip, kube_vip_active;
+	bool has_haproxy_cfg, has_kube_vip, kube_vip_active, curl;
 	unsigned haproxy_cfg_mode;
 	struct facts_file *pki;
 	size_t npki;

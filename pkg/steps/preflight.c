@@ -70,6 +70,9 @@ static void check_programs(struct steps_node *n)
 			abort();
 		PROBLEM(n, fix, "%s is not installed", programs[i].name);
 	}
+	if (!f->curl && n->inv->control_plane && steps_uses_keepalived(n->run))
+		plan_warn(&n->run->plan, n->inv->name, "curl is not installed, so keepalived's check sees an API server that stopped, "
+			  "but not %s, nor that it is cut off", steps_uses_haproxy(n->run) ? "a HAProxy that hangs" : "every one that hangs");
 	if (!f->systemd)
 		PROBLEM(n, "boot it with systemd", "systemd does not run");
 	if (!f->cri_socket && !n->run->kubeadm.cri_socket && !ignored(n->run, "CRI"))
@@ -390,9 +393,22 @@ static void check_member(struct steps_node *n)
 			  run->seed->inv->name, list, n->inv->name);
 }
 
+/* What carried the virtual IP before hactl.yaml changed would go on with it. */
+static void check_other_carrier(struct steps_node *n)
+{
+	const struct facts *f = &n->facts;
+
+	if (!steps_uses_keepalived(n->run) && f->keepalived_active && f->has_keepalived_conf && ha_is_ours(buf_str(&f->keepalived_conf)))
+		PROBLEM(n, "systemctl disable --now keepalived",
+			"hactl's keepalived still runs, but vip.provider is not keepalived any more: both would carry a virtual IP");
+	if (!steps_uses_kube_vip(n->run) && f->has_kube_vip)
+		PROBLEM(n, "rm /etc/kubernetes/manifests/kube-vip.yaml",
+			"kube-vip's manifest is still there, but vip.provider is not kube-vip: both would carry a virtual IP");
+}
+
 static void check_node(struct steps_node *n)
 {
-	bool vip = n->inv->control_plane && steps_uses_keepalived(n->run);
+	bool vip = n->inv->control_plane && steps_carrier(n->run);
 
 	check_programs(n);
 	if (!steps_in_cluster(n))
@@ -402,8 +418,11 @@ static void check_node(struct steps_node *n)
 	if (vip) {
 		check_vip(n);
 		check_second_vip(n);
-		check_foreign_files(n);
 	}
+	if (n->inv->control_plane)
+		check_other_carrier(n);
+	if (vip && steps_uses_keepalived(n->run))
+		check_foreign_files(n);
 	if (vip && steps_uses_haproxy(n->run))
 		check_balancer(n);
 }
@@ -418,7 +437,7 @@ static int look_preflight(struct plan_node *p, bool *done, struct err *err)
 			check_node(&run->nodes[i]);
 	check_unique(run);
 	check_clocks(run);
-	if (steps_uses_keepalived(run) && run->cluster_known)
+	if (steps_carrier(run) && run->cluster_known)
 		check_vip_free(run);
 	if (!ignored(run, "Network"))
 		steps_judge_probes(run);

@@ -136,8 +136,8 @@ int steps_facts(struct steps_node *n, struct err *err)
 {
 	const struct facts_ask ask = {
 		.endpoint_host = n->run->inv->endpoint_host,
-		.vip = steps_uses_keepalived(n->run) ? n->run->inv->vip.address : NULL,
-		.second_vip = steps_uses_keepalived(n->run) ? n->run->inv->vip.second : NULL,
+		.vip = steps_carrier(n->run) ? n->run->inv->vip.address : NULL,
+		.second_vip = steps_carrier(n->run) ? n->run->inv->vip.second : NULL,
 		.pki_dir = n->run->kubeadm.certificates_dir,
 		.pki_files = &n->run->pki_names,
 	};

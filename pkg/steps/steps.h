@@ -159,7 +159,7 @@ extern const struct plan_phase steps_switch;     /* and taken by all at the same
 extern const struct plan_phase steps_haproxy;    /* in front of all API servers, where asked for */
 extern const struct plan_phase steps_kube_vip_image; /* on every control-plane node, before anything waits for it */
 extern const struct plan_phase steps_kube_vip_first; /* on the node that founds the cluster */
-extern const struct plan_phase steps_kube_vip;   /* on every control-plane node that is a member */
+extern const struct plan_phase steps_kube_vip;   /* on every control-plane node that takes part and is a member */
 extern const struct plan_phase steps_vip;        /* held by exactly one node */
 extern const struct plan_phase steps_init;       /* kubeadm init on the seed */
 extern const struct plan_phase steps_read_pki;   /* from the seed, checked */

@@ -153,6 +153,9 @@ int steps_render_kube_vip(const struct steps_run *run, const struct steps_node *
 	const struct inventory *inv = run->inv;
 	const struct facts_addr *a = steps_seen(n) ? steps_vip_neighbour(n) : NULL;
 
+	if (steps_seen(n) && !inv->vip.interface && !a)
+		return err_set(err, ERR_CONFIG, "%s: none of its interfaces has the address %s: say in vip.interface which one takes the virtual IP",
+			       n->inv->name, n->address ? n->address : n->inv->address);
 	return ha_kube_vip_manifest(&(struct ha_kube_vip){
 		.address = inv->vip.address, .second = inv->vip.second, .image = inv->vip.image, .kubeconfig = kubeconfig,
 		.interface = interface_of(run, a), .api_port = run->kubeadm.bind_port,

@@ -18,7 +18,8 @@ case "$tool \$*" in
 esac
 case "$tool \$*" in
 "ip "*) echo '2: eth0 inet 192.0.2.11/24' ;;
-"iptables -w -S"* | "ip6tables -w -S"* | "nft list"* | "nft delete"*) exit 1 ;;
+"nft list"*) [ -e "$work/lists" ] && echo "table inet hactl_drill" ;;
+"iptables -w -S"* | "ip6tables -w -S"*) exit 1 ;;
 "systemctl -q is-active hactl-drill.timer") [ -z "\${MENDING-}" ] ;;
 esac
 T
@@ -64,3 +65,10 @@ for slow in 'systemd-run' 'systemctl -q is-active hactl'; do
 	late network "$slow"
 	[ "$status" != 0 ] && ! grep -q 'tables -w -[NAI]' calls || die "network, $slow: broken after it was mended"
 done
+
+# A tool that cannot look just now is no proof that there is nothing left to mend.
+late network 'no tool'
+[ "$status" = 0 ] && grep -q '^nft -f' calls || die "the network is not cut: $(cat errors calls)"
+! sh mend 2>/dev/null && [ -e run/undo ] || die "mended, though nft could not say what there is"
+touch lists
+sh mend && [ ! -e run ] && grep -q '^nft delete table inet hactl_drill' calls || die "not mended when nft works again: $(cat calls)"

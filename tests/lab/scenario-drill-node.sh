@@ -14,7 +14,7 @@ script() { lab ssh "$1" 'sh -s'; }
 broken() {
   local what
   {
-    case $2 in iptables | netdev) what=network ;; *) what=$2 ;; esac
+    case $2 in iptables | tc) what=network ;; *) what=$2 ;; esac
     echo "what=$what carrier=keepalived seconds=$3 address=$(address "$1")"
     printf "vips='%s %u" $VIP $((10 << 24 | 230 << 16 | 255 << 8 | 168))
     [ "$2" = iptables ] || printf '\n%s %u %u 0 %u' $VIP6 $((0xfd000010)) $((0x02300255)) $((0x168))
@@ -46,11 +46,11 @@ C
 has_vip() { lab ssh m1 ip -o addr show to $VIP | grep -q .; }
 must "m1 has the virtual IP" within 20 has_vip
 
-TC=$(lab ssh m1 'readlink -f "$(command -v tc)"') NFT=$(lab ssh m1 'readlink -f "$(command -v nft)"')
+NFT=$(lab ssh m1 'readlink -f "$(command -v nft)"')
 state() {
   lab ssh m1 'find /etc/kubernetes /etc/keepalived /etc/systemd/system -printf "%p %m %U %s %T@\n" | sort
     { iptables-save; echo; ip6tables-save; } | sed "/^#/d; s/\[[0-9:]*\]//"
-    PATH=$PATH:/root; nft list tables; tc qdisc show dev eth0; tc filter show dev eth0 egress
+    PATH=$PATH:/root; nft list tables; command -v tc >/dev/null || echo no tc; tc qdisc show dev eth0; tc filter show dev eth0 egress
     systemctl list-units --all --plain --no-legend --type=timer,service | awk "{print \$1, \$3, \$4}" | grep -v "^\(session\|run-\|ssh@\|kubelet\|systemd-\)" | sort
     ls /run/hactl-drill 2>/dev/null; find /run/systemd/transient -name "hactl*" 2>/dev/null; pgrep -af "[h]actl-drill"'
 }
@@ -74,12 +74,16 @@ gone() { ! lab ssh m1 test -e /run/hactl-drill; }
 
 is_iptables() { ! pings && ! resolves && lab ssh m1 iptables -S INPUT | grep DRILL; }
 
-is_netdev() { is_network; }
+is_tc() { is_network && lab ssh m1 tc filter show dev eth0 egress | grep -q bpf; }
 
-for what in stop api network netdev iptables; do
+for what in stop api network tc iptables; do
   # The tools of last resort. iptables speaks one family here: a table that it makes for the other would stay.
-  [ $what != netdev ] || lab ssh m1 mv "$TC" /root/
-  [ $what != iptables ] || lab ssh m1 "mv /root/tc $TC; mv $NFT /root/"
+  [ $what != tc ] || lab ssh m1 "mv $NFT /root/ && cat >$NFT && chmod 755 $NFT" <<'N'
+#!/bin/sh
+case $* in *'table netdev'*) echo 'not on this kernel' >&2; exit 1 ;; esac
+exec /root/nft "$@"
+N
+  [ $what != iptables ] || lab ssh m1 rm "$NFT"
   holds "$what: m1 is broken" broken m1 $what 60
   holds "$what: with nothing left out" not test -s "$W/said"
   holds "$what: and it is seen, over SSH, which goes on" is_$what

@@ -71,8 +71,7 @@ fi
 [ "${1:-}" != --preflight ] || exit
 
 # ---- a cluster
-apply() { hactl apply --config "$W/hactl.yaml" || hactl apply --config "$W/hactl.yaml"; }   # a busy machine may take two
-must "apply makes a cluster" apply
+must "apply makes a cluster" hactl apply --config "$W/hactl.yaml"
 healthy() { local rc=0; status >"$W/healthy" || rc=$?; cat "$W/healthy"; return $rc; }
 must "status: healthy" within 120 healthy
 holds "with a leader, one holder and one failure to survive" grep -Eq '3 of 3 voting members answer, leader m[123]; survives 1 more failure' "$W/healthy"
@@ -110,6 +109,29 @@ on "$other" systemctl start keepalived
 holds "and what ended" within 30 grep -Eq "Z ended: $other: keepalived does not run" "$W/watched"
 kill "$watcher"
 wait "$watcher" 2>/dev/null
+
+# ---- the same on a terminal: one picture, drawn over the one before
+exec_op python3 "$TOP/tests/lab/screen.py" 30 100 "$W/screen" -- "$HACTL" status --watch --interval 1 --config "$W/hactl.yaml" 2>"$W/screen-said" &
+watcher=$!
+# shows REGEX: the picture has it, and is one picture
+shows() { cat "$W/screen"; grep -Eq -- "$1" "$W/screen" && [ "$(grep -c '^NODE' "$W/screen")" = 1 ] && [ "$(grep -c '^endpoint ' "$W/screen")" = 1 ]; }
+holds "--watch on a terminal draws the table" within 20 shows '^lab at .*: healthy$'
+on "$other" systemctl stop keepalived
+holds "a problem appears in it" within 20 shows "^  $other: keepalived does not run"
+on "$other" systemctl start keepalived
+calm() { shows ': healthy$' && ! grep -q 'does not run' "$W/screen"; }
+holds "and is gone without a trace when it ended" within 30 calm
+kill "$watcher"
+ended() { wait "$watcher"; [ $? = 130 ]; }
+holds "Ctrl-C ends it" ended
+exec_op python3 "$TOP/tests/lab/screen.py" 7 40 "$W/screen" -- "$HACTL" status --watch --interval 1 --config "$W/hactl.yaml" 2>"$W/screen-said" &
+watcher=$!
+small() { cat "$W/screen"; head -1 "$W/screen" | grep -q '^lab at' && sed -n 3p "$W/screen" | grep -q '^NODE'; }
+holds "a small terminal shows its beginning" within 20 small
+sleep 3
+holds "and goes on to" small
+kill "$watcher"
+wait "$watcher"
 
 on "$last" 'mv /etc/kubernetes/manifests/etcd.yaml /root/'
 etcd_gone() { ! on "$last" 'ss -Hltn | grep -q :2379'; }

@@ -64,25 +64,30 @@ answers() {
 # keepalived does not wait for a run that takes longer than its interval: several may run at a time, and
 # what one finds out seconds after it began holds only if the address is still here then.
 has_vip() { ip -o addr show to '10.230.255.168' | grep -q .; }
+# A whole request, that leaves no complaint in its log; a connection is enough.
+reaches() {
+	case $(curl -q -ks --noproxy '*' --max-time 1 -o /dev/null -w '%{time_connect}' "https://$1/livez?exclude=etcd") in
+	*[1-9]*) echo yes ;;
+	esac
+}
+# All at the same time, until the first has answered.
+reaches_any() { [ -n "$({ for other; do reaches "$other" & done; } | head -n 1)" ]; }
 keeps_vip() {
 	has_vip || return 1
-	others='10.230.255.12:6443 10.230.255.13:6443'
-	[ -n "$others" ] && command -v curl >/dev/null 2>&1 || return 0
+	set -f # an IPv6 address is no pattern of file names
+	set -- 10.230.255.12:6443 10.230.255.13:6443
+	[ $# -gt 0 ] && command -v curl >/dev/null 2>&1 || return 0
 	now
 	began=$now
+	first=$1
+	shift
 	for try in 1 2; do
-		for other in $others; do
-			# A whole request, that leaves no complaint in its log; a connection is enough.
-			case $(curl -q -ks --noproxy '*' --max-time 1 -o /dev/null -w '%{time_connect}' "https://$other/livez?exclude=etcd") in
-			*[1-9]*)
-				# Whoever waited for the answer was cut off until now, and may not yet have heard who took over.
-				now
-				[ $((now - began)) -lt 50 ] || sleep 0.8
-				has_vip
-				return
-				;;
-			esac
-		done
+		reaches_any "$first" || reaches_any "$@" || continue
+		# Whoever waited for the answer was cut off until now, and may not yet have heard who took over.
+		now
+		[ $((now - began)) -lt 50 ] || sleep 0.8
+		has_vip
+		return
 	done
 	return 1
 }

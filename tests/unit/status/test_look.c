@@ -34,7 +34,7 @@ static void teach(struct remote *r, int i)
 	buf_printf(&b, "status_kubelet=%s\nstatus_server=https://10.0.0.9:6443\nstatus_host_serial=None\nstatus_cert=apiserver.crt ",
 		   stopped[i] ? "inactive" : "active");
 	pki_base64_encode(ca.cert_pem, strlen(ca.cert_pem), &b);
-	buf_printf(&b, "\nstatus_cert=broken.crt AAAA\nhostname=m%d\nsystemd=yes\naddr=eth0 10.0.0.1%d/24\n%skeepalived=2.2.7\n"
+	buf_printf(&b, "\nstatus_cert=broken.crt AAAA\nhostname=m%d\nsystemd=yes\naddr=eth0 10.0.0.1%d/24\n%skeepalived=2.2.7\ncurl=yes\n"
 		   "keepalived_active=active\nhas=kubelet.conf\nclock_begin=1.0\nclock=1.0\nend=1\n", i + 1, i + 1,
 		   holds[i] ? "addr=eth0 10.0.0.9/32\n" : "");
 	remote_fake_answer(r, "status_%s", 0, buf_str(&b), NULL);

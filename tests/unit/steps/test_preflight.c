@@ -18,7 +18,7 @@
 /* What a good node's facts are, but for %s: its number twice. */
 static const char good[] =
 	"hostname=m%d\nmachine_id=id%d\nos=Debian GNU/Linux 12\nos_id=debian \nsystemd=yes\n"
-	"addr=eth0 10.0.0.1%d/24\nswap=0\nkeepalived=2.2.7\nkubeadm=v1.20.2\nkubelet=v1.20.2\n"
+	"addr=eth0 10.0.0.1%d/24\nswap=0\nkeepalived=2.2.7\ncurl=yes\nkubeadm=v1.20.2\nkubelet=v1.20.2\n"
 	"cri_socket=/run/containerd/containerd.sock\nvip_answers=no\n";
 
 static const char *second; /* of two VIPs; NULL: there is one */
@@ -121,6 +121,17 @@ static void every_problem_of_every_node_is_listed(void **state)
 	assert_string_equal(problems.v[1], "m2: keepalived is not installed (apt-get install -y keepalived (or run hactl with --install))");
 	assert_string_equal(problems.v[2], "m3: port 10250 is taken by 'other' (stop it, or let it use another port)");
 	assert_string_equal(problems.v[3], "m3: port 6443 is taken by 'nginx' (stop it, or let it use another port)");
+}
+
+static void what_carried_the_vip_before_is_to_be_taken_away(void **state)
+{
+	CHECK("file_kube-vip.yaml=a2luZDogUG9k\n", "", "");
+	(void)state;
+
+	assert_int_equal(rc, -1);
+	assert_int_equal(problems.n, 1);
+	assert_string_equal(problems.v[0], "m1: kube-vip's manifest is still there, but vip.provider is not kube-vip: both would carry a virtual IP "
+					   "(rm /etc/kubernetes/manifests/kube-vip.yaml)");
 }
 
 static void a_node_out_of_reach_does_not_hide_the_problems_of_the_others(void **state)
@@ -268,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_nodes_pass),
 		cmocka_unit_test(every_problem_of_every_node_is_listed),
+		cmocka_unit_test(what_carried_the_vip_before_is_to_be_taken_away),
 		cmocka_unit_test(a_node_out_of_reach_does_not_hide_the_problems_of_the_others),
 		cmocka_unit_test(no_script_runs_anywhere_once_a_host_key_is_refused),
 		cmocka_unit_test(a_node_that_tells_nothing_does_not_hide_the_problems_of_the_others),
