@@ -20,12 +20,12 @@ struct migrate_opts {
 static const struct cli_opt opts[] = {
 	OPT_STR(struct migrate_opts, old_config, 0, "old-config", "FILE", "the file to migrate, '-' for stdin; required"),
 	OPT_STR(struct migrate_opts, new_config, 0, "new-config", "FILE", "where the result goes (default: stdout)"),
-	OPT_STR(struct migrate_opts, to, 0, "to", "VERSION", "v1beta2, v1beta3, v1beta4 (default) or the experimental v1"),
+	OPT_STR(struct migrate_opts, to, 0, "to", "VERSION", "the version to write: v1beta2, v1beta3, v1beta4 (default) or the experimental v1"),
 	OPT_STR(struct migrate_opts, kubernetes_version, 0, "kubernetes-version", "VERSION", "the newest API version that the kubeadm of this release reads"),
 	OPT_FLAG(struct migrate_opts, in_place, 0, "in-place", "replace the old file, which is kept as FILE.bak"),
 	OPT_FLAG(struct migrate_opts, diff, 0, "diff", "print a unified diff instead of the result, secrets masked"),
 	OPT_FLAG(struct migrate_opts, check, 0, "check", "write nothing; exit status 6 when something would change"),
-	OPT_CHOICE(struct migrate_opts, output, 'o', "output", run_outputs, "json: changes and notices as data"),
+	OPT_CHOICE(struct migrate_opts, output, 'o', "output", run_outputs, "text for people, or json: changes and notices as data"),
 	OPT_END,
 };
 

@@ -11,7 +11,7 @@ static const struct cli_opt opts[] = {
 };
 
 static const struct plan_phase *const phases[] = {
-	&steps_connect, &steps_lock, &steps_look, &steps_install, &steps_cluster, &steps_preflight, &steps_wait, &steps_clean, &steps_kube_vip_image, &steps_password,
+	&steps_connect, &steps_lock, &steps_look, &steps_install, &steps_cluster, &steps_preflight, &steps_wait, &steps_ask, &steps_clean, &steps_kube_vip_image, &steps_password,
 	&steps_haproxy, &steps_keepalived, &steps_switch, &steps_vip, &steps_kube_vip_first, &steps_init, &steps_kube_vip, &steps_ready, NULL,
 };
 

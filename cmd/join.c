@@ -22,13 +22,13 @@ static const struct cli_opt opts[] = {
 };
 
 static const struct plan_phase *const phases[] = {
-	&steps_connect, &steps_lock, &steps_look, &steps_install, &steps_revive, &steps_cluster, &steps_need_cluster, &steps_preflight, &steps_wait, &steps_guard, &steps_clean, &steps_kube_vip_image, &steps_stale, &steps_quorum,
+	&steps_connect, &steps_lock, &steps_look, &steps_install, &steps_revive, &steps_cluster, &steps_need_cluster, &steps_preflight, &steps_wait, &steps_ask, &steps_guard, &steps_clean, &steps_kube_vip_image, &steps_stale, &steps_quorum,
 	&steps_password, &steps_haproxy, &steps_keepalived, &steps_switch, &steps_vip, &steps_read_pki, &steps_pki, &steps_token, &steps_join,
 	&steps_join_etcd, &steps_token_end, &steps_kube_vip, &steps_ready, NULL,
 };
 
 static const struct plan_phase *const worker_phases[] = {
-	&steps_connect, &steps_lock, &steps_look, &steps_install, &steps_revive, &steps_cluster, &steps_need_cluster, &steps_preflight, &steps_wait, &steps_clean,
+	&steps_connect, &steps_lock, &steps_look, &steps_install, &steps_revive, &steps_cluster, &steps_need_cluster, &steps_preflight, &steps_wait, &steps_ask, &steps_clean,
 	&steps_read_pki, &steps_token, &steps_join, &steps_token_end, &steps_kube_vip, &steps_ready, NULL,
 };
 

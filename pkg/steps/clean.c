@@ -173,7 +173,14 @@ static int look_wait(struct plan_node *p, bool *done, struct err *err)
 		return -1;
 	if (!n->facts.begun)
 		plan_note(p->plan, p->name, "the kubeadm of an earlier run has finished meanwhile");
-	return n->facts.begun ? see_what_it_costs(n, err) : 0;
+	return 0;
+}
+
+/* When all have waited: it looks at what the others told then. */
+static int look_ask(struct plan_node *p, bool *done, struct err *err)
+{
+	*done = true;
+	return p->plan->dry_run ? 0 : see_what_it_costs(steps_node(p), err);
 }
 
 /* The API forgets the node before the mark is gone, so that a run that breaks off here leaves none that seems
@@ -203,10 +210,16 @@ static const struct plan_step wait_steps[] = {
 	{ .name = NULL },
 };
 
+static const struct plan_step ask_steps[] = {
+	{ .name = "ask", .title = "an earlier kubeadm", .applies = was_begun, .check = look_ask },
+	{ .name = NULL },
+};
+
 static const struct plan_step clean_steps[] = {
 	{ .name = "clean", .title = "unfinished work", .applies = was_begun, .check = check_clean, .apply = apply_clean },
 	{ .name = NULL },
 };
 
 const struct plan_phase steps_wait = { .name = "clean", .steps = wait_steps };
+const struct plan_phase steps_ask = { .name = "clean", .steps = ask_steps };
 const struct plan_phase steps_clean = { .name = "clean", .steps = clean_steps };

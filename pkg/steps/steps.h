@@ -60,7 +60,7 @@ struct steps_node {
 	char *log_path;
 	struct buf report;   /* what the node said of itself after a failure, secrets masked; or empty */
 	struct steps_probe *probe; /* what was tried before anything was changed; NULL: nothing */
-	bool may_reset;   /* what was begun may be taken away: steps_wait has asked where it had to */
+	bool may_reset;   /* what was begun may be taken away: steps_ask has asked where it had to */
 	bool forgotten;   /* etcd lists no member of it: made sure of before a reset */
 	bool lock_broken; /* its lock was not held all the time */
 	bool again;       /* its step is to be done again */
@@ -149,6 +149,7 @@ extern const struct plan_phase steps_revive;     /* an etcd without quorum since
 extern const struct plan_phase steps_need_cluster; /* an error when there is none */
 extern const struct plan_phase steps_preflight;  /* every problem of every node, listed */
 extern const struct plan_phase steps_wait;       /* for a kubeadm of an earlier run that still works */
+extern const struct plan_phase steps_ask;        /* whether what it began may be taken away */
 extern const struct plan_phase steps_guard;      /* etcd forgets whom steps_clean takes away, and keeps its quorum */
 extern const struct plan_phase steps_clean;      /* what a run before did not finish */
 extern const struct plan_phase steps_stale;      /* members of etcd that a broken join left are taken out */

@@ -59,7 +59,7 @@ static void assert_left_alone(struct sim *s, struct sim_node *n, const char *beg
 
 	strcpy(n->begun, begun);
 	assert_int_equal(apply(s, &told, &err), -1);
-	assert_string_equal(told.step, "wait");
+	assert_string_equal(told.step, "ask");
 	if (!strstr(err.msg, why))
 		fail_msg("%s", err.msg);
 	assert_string_equal(n->begun, begun);
