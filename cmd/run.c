@@ -130,7 +130,7 @@ const char *const run_outputs[] = { "text", "json", NULL };
 
 const struct cli_opt run_common_opts[] = {
 	OPT_STR(struct run_opts, config, 'c', "config", "FILE", "the cluster's description, '-' for stdin (default ./hactl.yaml)"),
-	OPT_CHOICE(struct run_opts, output, 'o', "output", run_outputs, "for people, or one JSON object per event on stdout"),
+	OPT_CHOICE(struct run_opts, output, 'o', "output", run_outputs, "text for people, or JSON on stdout (man hactl, Output for scripts)"),
 	OPT_FLAG(struct run_opts, accept_new_host_keys, 0, "accept-new-host-keys", "add unknown host keys to known_hosts; changed ones are always refused"),
 	OPT_STR(struct run_opts, log_file, 0, "log-file", "FILE", "append the log of the run to it; '-' for standard error, 'none' for no log (default: a new file below ~/.local/state/hactl)"),
 	OPT_FLAG(struct run_opts, verbose, 'v', "verbose", "say where the log is after a run that went well, too"),

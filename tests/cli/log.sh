@@ -1,44 +1,9 @@
 # The log of a run: its file, --log-file, HACTL_TRACE, on a node that is an sshd of this machine.
 . "$(dirname "$0")/lib.sh"
 
-sshd=
-finish() {
-	[ -z "$sshd" ] || kill "$sshd" 2>/dev/null || :
-	rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 143' TERM INT
-HOME=$work
-export HOME
-unset SSH_AUTH_SOCK
-
-[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
-ssh-keygen -q -t ed25519 -N '' -f host
-ssh-keygen -q -t ed25519 -N '' -f id
-port=$((20000 + $$ % 20000))
-for try in 1 2 3 4 5 6 7 8; do
-	cat >sshd_config <<-END
-		Port $port
-		ListenAddress 127.0.0.1
-		HostKey $work/host
-		AuthorizedKeysFile $work/id.pub
-		StrictModes no
-		PermitRootLogin yes
-		PasswordAuthentication no
-		UsePAM $([ "$(id -u)" = 0 ] && echo no || echo yes)
-		PidFile none
-		SetEnv SHLVL=2
-	END
-	/usr/sbin/sshd -D -f "$work/sshd_config" -E "$work/sshd.log" &
-	sshd=$!
-	for wait in 1 2 3 4 5 6 7 8 9 10; do
-		! ssh-keyscan -p "$port" 127.0.0.1 2>/dev/null | grep -q ed25519 || break 2
-		kill -0 "$sshd" 2>/dev/null || break
-		sleep 0.1
-	done
-	port=$((port + 1))
-done
-echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 host.pub)" >known
+isolate
+serve host sshd.log
+echo "[127.0.0.1]:$port $(key_of host)" >known
 
 cat >hactl.yaml <<END
 apiVersion: hactl/v1

@@ -1,44 +1,9 @@
 # Signals, and streams that are closed, with a node that is an sshd of this machine.
 . "$(dirname "$0")/lib.sh"
 
-sshd=
-finish() {
-	[ -z "$sshd" ] || kill -9 "$sshd" 2>/dev/null || :
-	rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 143' TERM INT
-HOME=$work
-export HOME
-unset SSH_AUTH_SOCK
-
-[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
-ssh-keygen -q -t ed25519 -N '' -f host
-ssh-keygen -q -t ed25519 -N '' -f id
-port=$((20000 + $$ % 20000))
-for try in 1 2 3 4 5 6 7 8; do
-	cat >sshd_config <<-END
-		Port $port
-		ListenAddress 127.0.0.1
-		HostKey $work/host
-		AuthorizedKeysFile $work/id.pub
-		StrictModes no
-		PermitRootLogin yes
-		PasswordAuthentication no
-		UsePAM $([ "$(id -u)" = 0 ] && echo no || echo yes)
-		PidFile none
-		SetEnv SHLVL=2
-	END
-	/usr/sbin/sshd -D -f "$work/sshd_config" -E "$work/sshd.log" &
-	sshd=$!
-	for wait in 1 2 3 4 5 6 7 8 9 10; do
-		! ssh-keyscan -p "$port" 127.0.0.1 2>/dev/null | grep -q ed25519 || break 2
-		kill -0 "$sshd" 2>/dev/null || break
-		sleep 0.1
-	done
-	port=$((port + 1))
-done
-echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 host.pub)" >known
+isolate
+serve host sshd.log
+echo "[127.0.0.1]:$port $(key_of host)" >known
 
 cat >hactl.yaml <<END
 apiVersion: hactl/v1
@@ -90,7 +55,7 @@ ends_now() {
 	[ "$status" = 130 ] || die "$1: exit $status, $(cat errors)"
 	! grep -q 'm1: .*no answer' errors || die "$1: the second waits for the step: $(cat errors)"
 }
-kill -STOP "$sshd" # who connects gets no answer
+kill -STOP "${servers##* }" # who connects gets no answer
 for signal in TERM HUP; do
 	begin "$HACTL" apply
 	kill -"$signal" "$pid"
@@ -109,7 +74,7 @@ ends_now nohup
 [ "$(grep -c 'stopping after' errors)" = 1 ] || die "nohup: SIGHUP counts: $(cat errors)"
 
 # ---- a hactl that was stopped for a while takes its own absence for no silence of the node's
-kill -CONT "$sshd"
+kill -CONT "${servers##* }"
 printf 'Host *\n  ServerAliveInterval 1\n  ServerAliveCountMax 3\n' >alive
 sed "s|^ssh: {|&config: alive, |" hactl.yaml >alive.yaml
 "$HACTL" exec --no-sudo -c alive.yaml m1 -- 'sleep 6; echo out' >out 2>errors &
