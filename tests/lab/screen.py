@@ -71,6 +71,7 @@ def main():
     screen = Screen(rows, columns)
     pid, master = pty.fork()
     if not pid:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it
         os.execvp(sys.argv[5], sys.argv[5:])
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     signal.signal(signal.SIGTERM, lambda *_: os.write(master, b"\x03"))
