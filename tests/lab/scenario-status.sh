@@ -51,6 +51,7 @@ on w2 'systemctl stop keepalived; ip addr add 10.230.255.168/24 dev eth0'
 refuses 1 "a VIP that somebody has is found" 'VIP 10\.230\.255\.168 answers already' -- preflight
 on w2 'ip addr del 10.230.255.168/24 dev eth0'
 holds "and is free again as soon as it is" preflight
+on w2 'rm /etc/keepalived/keepalived.conf'
 
 on m2 'iptables -I INPUT -p tcp --dport 2380 -s 10.230.255.11 -j DROP; iptables -I INPUT -p tcp --dport 10250 -j REJECT'
 on m3 'iptables -I INPUT -p 112 -s 10.230.255.11 -j DROP'
