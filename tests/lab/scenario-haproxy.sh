@@ -89,3 +89,22 @@ says_so() { hactl status --config "$W/hactl.yaml" >"$W/st"; cat "$W/st"; grep -i
 holds "status names it" says_so
 holds "apply starts it again" hactl apply --config "$W/hactl.yaml"
 holds "and all is well" within 60 hactl status --config "$W/hactl.yaml"
+
+# ---- nodes go: those that were asked of the dead one are given to another in time
+drill() { hactl drill --yes --scenario "$1" --budget 2500ms --config "$W/hactl.yaml" >"$W/drill" 2>&1; local rc=$?; cat "$W/drill"; return $rc; }
+holds "the holder is cut off: the API is gone for 2.5 s at most" drill network
+grep '^network ' "$W/drill" | sed 's/^/      | /'
+other() { local n; for n in $(masters); do [ "$n" = "$(holder)" ] || { echo "$n"; return; }; done; }
+cut_other() {   # cut_other NODE LIMIT: requests that failed, of 20 s
+  local pid status=0
+  op python3 -c "$requests" "$VIP" 20 "$2" >"$W/count" 2>&1 &
+  pid=$!
+  sleep 2
+  lab cut "$1"
+  wait $pid || status=$?
+  cat "$W/count"
+  lab mend "$1"
+  return $status
+}
+holds "a node that does not hold it is cut off: at most an election's requests fail" cut_other "$(other)" 20
+echo "      $(cat "$W/count")"
