@@ -60,7 +60,9 @@ static int run_break(struct drill_damage *dm, struct err *err)
 	dm->armed_ms = clock_ms();
 	if (remote_check(dm->node->remote, &cmd, &res, err) < 0)
 		return -1;
-	snprintf(dm->note, sizeof(dm->note), "%.*s", (int)strcspn(buf_str(&res.out), "\n"), buf_str(&res.out));
+	snprintf(dm->note, sizeof(dm->note), "%s", buf_str(&res.out));
+	for (char *end = dm->note; (end = strchr(end, '\n'));)
+		*end = end[1] ? ';' : '\0';
 	return 0;
 }
 

@@ -11,7 +11,7 @@ struct drill_damage {
 	bool sysrq;
 	int seconds;        /* after which the node mends itself */
 	int64_t armed_ms;
-	char note[200];     /* what of the damage could not be done; empty: all was */
+	char note[400];     /* what of the damage could not be done; empty: all was */
 	struct drill_power *power; /* of DRILL_POWER by command */
 };
 
