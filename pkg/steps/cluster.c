@@ -230,8 +230,9 @@ static void warn_of_strangers(struct steps_run *run)
 		const struct kube_node *k = &run->members.v[i];
 
 		if (k->control_plane && !inventory_node(run->inv, k->name))
-			plan_warn(&run->plan, NULL, "%s is a control-plane node of the cluster, but not of %s: name it there, or take it out ('kubectl delete node %s', 'kubeadm reset' and 'systemctl disable --now keepalived' on it)",
-				  k->name, run->inv->path, k->name);
+			plan_warn(&run->plan, NULL, "%s is a control-plane node of the cluster, but not of %s: name it there, or take it out ('kubectl delete node %s', and 'kubeadm reset'%s on it)",
+				  k->name, run->inv->path, k->name,
+				  steps_uses_keepalived(run) ? " and 'systemctl disable --now keepalived'" : "");
 	}
 }
 
