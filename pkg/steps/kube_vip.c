@@ -10,6 +10,7 @@
 #define MANIFEST "/etc/kubernetes/manifests/kube-vip.yaml"
 #define LOOK_TIMEOUT_MS 10000
 #define START_MS 90000
+#define RESTART_MS 15000 /* a pod that the kubelet restarts is gone by then */
 #define ADMIN_CONF "/etc/kubernetes/admin.conf"
 /* From 1.29 on admin.conf may do nothing until kubeadm has said so through the API, which needs the
  * virtual IP. */
@@ -151,19 +152,21 @@ static int find_processes(struct steps_node *n, struct buf *out, struct err *err
 	return 0;
 }
 
-/* One node after the other: all of them at a time would leave nobody who carries the virtual IP. */
+/* One node after the other: all of them at a time would leave nobody who carries the virtual IP.  The kubelet
+ * leaves a pod alone in whose manifest only a comment has changed. */
 static int apply_member(struct plan_node *p, struct err *err)
 {
 	struct steps_node *n = steps_node(p);
 	auto_buf struct buf before = BUF_INIT, now = BUF_INIT;
 	struct clock_poll poll = clock_poll_start(START_MS, 500);
+	int64_t begun = clock_ms();
 
 	if (find_processes(n, &before, err) < 0 || put_manifest(n, err) < 0)
 		return -1;
 	do {
 		if (find_processes(n, &now, err) < 0)
 			return -1;
-		if (now.len && strcmp(buf_str(&now), buf_str(&before)))
+		if (now.len && (strcmp(buf_str(&now), buf_str(&before)) || clock_ms() - begun > RESTART_MS))
 			return 0;
 	} while (steps_pause(n->run, &poll));
 	return err_set(err, plan_stopped(p->plan) ? ERR_INTERRUPTED : ERR_UNHEALTHY,
