@@ -4,11 +4,11 @@
     probe.py watch LOG VIP ADDRESS...     probes until it is ended, one line per answer in LOG
     probe.py report LOG FROM [TO]         what happened between the two times (seconds, as in date +%s.%N)
 
-A probe is GET /healthz over a new TLS connection with a limit of 2 s, or PROBE_LIMIT. (TCP
-sends a packet that nobody took again after 1 s: a lower limit sees shorter outages, a busy machine needs the
-longer one.) One is started every twentieth of a second at every address at once, whether earlier ones were answered or not. The API server is *gone* while
-a probe of the VIP fails though a probe of at least one node's own address, started at the same moment,
-succeeds: so a machine that is too slow for all of them is not counted.
+A probe is GET /healthz over a new TLS connection with a limit of 2 s, or PROBE_LIMIT. (TCP sends a packet that
+nobody took again after 1 s: a lower limit sees shorter outages, a busy machine needs the longer one.) One is
+started every twentieth of a second at every address at once, whether earlier ones were answered or not. The API
+server is *gone* while a probe of the VIP fails though a probe of at least one node's own address, started at
+the same moment, succeeds: so a machine that is too slow for all of them is not counted.
 
 report prints three numbers of milliseconds:
     gone     the longest time from the start of a probe that found it gone to the next answer of the VIP
