@@ -78,7 +78,7 @@ struct ha_kube_vip {
 };
 int ha_kube_vip_manifest(const struct ha_kube_vip *k, struct buf *out, struct err *err) MUST_CHECK;
 
-/* Was this keepalived.conf written by hactl?  Its VRRP version (0: it says none), and its password,
+/* Was this file (keepalived.conf, a manifest) written by hactl?  Its VRRP version (0: it says none), and its password,
  * when it has one (caller frees). */
 bool ha_is_ours(const char *conf);
 int ha_version_of(const char *conf);

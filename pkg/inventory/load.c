@@ -199,12 +199,15 @@ static int check_usable(const struct inv_reader *r, const struct yaml_node *root
 	static const unsigned char loopback[] = { 127, 0, 0, 1 }, loopback6[16] = { [15] = 1 };
 	unsigned char bytes[16] = { 0 };
 	int family = inv_address(address, bytes);
+	const struct yaml_node *at = yaml_find(root, "vip.address");
 
+	if (!at)
+		at = yaml_find(root, "endpoint");
 	if ((family == AF_INET && !memcmp(bytes, loopback, sizeof(loopback))) || (family == AF_INET6 && !memcmp(bytes, loopback6, sizeof(bytes))))
-		return yaml_error(r->stream, yaml_find(root, "vip.address"), err, "'%s' is the address of every host itself: choose "
+		return yaml_error(r->stream, at, err, "'%s' is the address of every host itself: choose "
 				  "a free one of the nodes' network", address);
 	if (family == AF_INET && prefix > 0 && prefix < 31 && is_edge(bytes, prefix))
-		return yaml_error(r->stream, yaml_find(root, "vip.address"), err, "'%s' is the first or the last address of its /%d "
+		return yaml_error(r->stream, at, err, "'%s' is the first or the last address of its /%d "
 				  "network, which no host can have", address, prefix);
 	return 0;
 }
@@ -241,12 +244,12 @@ static int check_vrrp(const struct inv_reader *r, const struct yaml_node *root,
 	const struct yaml_node *advert = yaml_find(root, "vip.advertInterval");
 	unsigned char bytes[16];
 
-	if (inv->load_balancer == INV_LB_HAPROXY && !inv->kubeadm.config && inv->endpoint_port == 6443)
-		return yaml_error(r->stream, yaml_find(root, "endpoint"), err, "HAProxy on the endpoint's port 6443 and the API server "
-				  "share the nodes and cannot share the port; use endpoint '%s:8443', or another bindPort in kubeadm.config", inv->endpoint_host);
 	if (inv->load_balancer == INV_LB_HAPROXY && inv->vip.provider != INV_VIP_KEEPALIVED)
 		return yaml_error(r->stream, yaml_find(root, "loadBalancer"), err, "haproxy stands behind a virtual IP "
 				  "of keepalived: vip.provider must be that");
+	if (inv->load_balancer == INV_LB_HAPROXY && !inv->kubeadm.config && inv->endpoint_port == 6443)
+		return yaml_error(r->stream, yaml_find(root, "endpoint"), err, "HAProxy on the endpoint's port 6443 and the API server "
+				  "share the nodes and cannot share the port; use endpoint '%s:8443', or another bindPort in kubeadm.config", inv->endpoint_host);
 	if (inv->vip.provider != INV_VIP_KEEPALIVED)
 		return 0;
 	if (inv->vip.password && inv_address(inv->vip.address, bytes) == AF_INET6)

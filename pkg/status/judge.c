@@ -19,7 +19,7 @@ static void judge_listed(struct status *st, const struct status_node *n)
 
 static void judge_control_plane(struct status *st, const struct status_node *n)
 {
-	const char *name = n->inv->name;
+	const char *name = n->inv->name, *remedy, *left = steps_left_carrier(n->step, &remedy);
 	const struct facts *f = &n->step->facts;
 
 	if (n->api.answer == STATUS_BAD)
@@ -35,10 +35,8 @@ static void judge_control_plane(struct status *st, const struct status_node *n)
 		strs_printf(&st->problems, "%s: its etcd was not asked: %s", name, n->etcd_reply.why ? n->etcd_reply.why : "");
 	if (steps_uses_keepalived(st->run) && !f->keepalived_active)
 		strs_printf(&st->problems, "%s: keepalived does not run; 'systemctl start keepalived' on it, or 'hactl apply'", name);
-	if (!steps_uses_keepalived(st->run) && f->keepalived_active && f->has_keepalived_conf && ha_is_ours(buf_str(&f->keepalived_conf)))
-		strs_printf(&st->problems, "%s: hactl's keepalived still runs, but vip.provider is another; 'systemctl disable --now keepalived' on it", name);
-	if (!steps_uses_kube_vip(st->run) && f->has_kube_vip)
-		strs_printf(&st->problems, "%s: kube-vip's manifest is still there, but vip.provider is another; 'rm /etc/kubernetes/manifests/kube-vip.yaml' on it", name);
+	if (left)
+		strs_printf(&st->problems, "%s: %s, but vip.provider is another; '%s' on it", name, left, remedy);
 	if (steps_uses_kube_vip(st->run) && !f->kube_vip_active)
 		strs_printf(&st->problems, "%s: kube-vip does not run; %s", name, f->has_kube_vip ?
 			    "'crictl ps -a' and 'journalctl -u kubelet' on it tell why" : "'hactl apply' writes its manifest");

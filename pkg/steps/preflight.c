@@ -393,17 +393,30 @@ static void check_member(struct steps_node *n)
 			  run->seed->inv->name, list, n->inv->name);
 }
 
-/* What carried the virtual IP before hactl.yaml changed would go on with it. */
-static void check_other_carrier(struct steps_node *n)
+const char *steps_left_carrier(const struct steps_node *n, const char **remedy)
 {
 	const struct facts *f = &n->facts;
 
-	if (!steps_uses_keepalived(n->run) && f->keepalived_active && f->has_keepalived_conf && ha_is_ours(buf_str(&f->keepalived_conf)))
-		PROBLEM(n, "systemctl disable --now keepalived",
-			"hactl's keepalived still runs, but vip.provider is not keepalived any more: both would carry a virtual IP");
-	if (!steps_uses_kube_vip(n->run) && f->has_kube_vip)
-		PROBLEM(n, "rm /etc/kubernetes/manifests/kube-vip.yaml",
-			"kube-vip's manifest is still there, but vip.provider is not kube-vip: both would carry a virtual IP");
+	if (!steps_uses_keepalived(n->run) && f->keepalived_active && f->has_keepalived_conf && ha_is_ours(buf_str(&f->keepalived_conf))) {
+		*remedy = "systemctl disable --now keepalived";
+		return "hactl's keepalived still runs";
+	}
+	if (!steps_uses_kube_vip(n->run) && f->has_kube_vip && ha_is_ours(buf_str(&f->kube_vip))) {
+		*remedy = "rm /etc/kubernetes/manifests/kube-vip.yaml";
+		return "hactl's manifest of kube-vip is still there";
+	}
+	return NULL;
+}
+
+static void check_kube_vip(struct steps_node *n)
+{
+	const struct facts *f = &n->facts;
+	const char *remedy, *left = steps_left_carrier(n, &remedy);
+
+	if (left)
+		PROBLEM(n, remedy, "%s, but vip.provider is another: both would carry a virtual IP", left);
+	if (steps_uses_kube_vip(n->run) && f->has_kube_vip && !ha_is_ours(buf_str(&f->kube_vip)) && !n->run->opt.force)
+		PROBLEM(n, "--force replaces it", "/etc/kubernetes/manifests/kube-vip.yaml was written by somebody else");
 }
 
 static void check_node(struct steps_node *n)
@@ -420,7 +433,7 @@ static void check_node(struct steps_node *n)
 		check_second_vip(n);
 	}
 	if (n->inv->control_plane)
-		check_other_carrier(n);
+		check_kube_vip(n);
 	if (vip && steps_uses_keepalived(n->run))
 		check_foreign_files(n);
 	if (vip && steps_uses_haproxy(n->run))

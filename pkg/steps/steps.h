@@ -281,6 +281,8 @@ int steps_resolve(struct steps_node *n, struct err *err) MUST_CHECK;
 const struct facts_addr *steps_vip_neighbour(const struct steps_node *n);
 /* The one in whose subnet the second VIP is, or NULL.  There must be a second VIP. */
 const struct facts_addr *steps_second_vip_neighbour(const struct steps_node *n, const char *interface);
+/* What of hactl's carries a virtual IP there though vip.provider is another now, and the command that ends it; NULL: nothing. */
+const char *steps_left_carrier(const struct steps_node *n, const char **remedy);
 char *steps_foreign_files(const struct steps_node *n);
 bool steps_foreign_haproxy(const struct steps_node *n);
 

@@ -125,12 +125,12 @@ static void every_problem_of_every_node_is_listed(void **state)
 
 static void what_carried_the_vip_before_is_to_be_taken_away(void **state)
 {
-	CHECK("file_kube-vip.yaml=a2luZDogUG9k\n", "", "");
+	CHECK("file_kube-vip.yaml=IyBXcml0dGVuIGJ5IGhhY3RsOgo=\n", "file_kube-vip.yaml=a2luZDogUG9k\n", "");
 	(void)state;
 
 	assert_int_equal(rc, -1);
 	assert_int_equal(problems.n, 1);
-	assert_string_equal(problems.v[0], "m1: kube-vip's manifest is still there, but vip.provider is not kube-vip: both would carry a virtual IP "
+	assert_string_equal(problems.v[0], "m1: hactl's manifest of kube-vip is still there, but vip.provider is another: both would carry a virtual IP "
 					   "(rm /etc/kubernetes/manifests/kube-vip.yaml)");
 }
 
